@@ -1,3 +1,21 @@
+//! The calls of the edge: a back-to-back user agent as a machine without input or output of its own.
+//!
+//! **Owns:** calls and their legs, the plan (trunks, routes, numbers), trunk health, admission, what crosses
+//! from one side to the other, the joining of SDP to media flows, and the record of each attempt.
+//!
+//! **Does not own:** SIP grammar, transactions and dialog rules (`trunkline-sip`), packets and ports
+//! (`trunkline-media`), sockets, threads, clocks, files and configuration text.
+//!
+//! **May depend on:** `trunkline-time`, `trunkline-sip`, `trunkline-media`.
 #![no_std]
 #![forbid(unsafe_code)]
-//! skeleton
+
+extern crate alloc;
+
+pub mod action;
+pub mod calls;
+pub mod cdr;
+pub mod ctx;
+pub mod plan;
+pub mod report;
+pub mod trunk;
