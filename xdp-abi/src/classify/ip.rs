@@ -1,0 +1,167 @@
+//! IPv4 and IPv6: first what tells whose packet it is, later whether it can be believed.
+
+use crate::checksum::Sum;
+use crate::header::{
+    Address, Bytes, ETHERTYPE_IPV4, ETHERTYPE_IPV6, IPV4_LEN, IPV6_LEN, Layout, PROTOCOL_UDP, UDP_LEN,
+};
+use crate::verdict::{DropReason, PassReason, Verdict};
+
+/// What an IP header says of its own size.
+pub(super) struct Header {
+    /// Length of the header; `None` if it claims less than there must be.
+    pub(super) header_len: Option<usize>,
+    /// Length of the packet, header included.
+    pub(super) packet_len: usize,
+}
+
+/// Reads the addresses of a UDP packet into `layout`; everything that is not plain UDP is the kernel's.
+#[inline(always)]
+pub(super) fn read<B: Bytes + ?Sized>(
+    bytes: &B,
+    ethertype: u16,
+    layout: &mut Layout,
+) -> Result<Header, Verdict> {
+    match ethertype {
+        ETHERTYPE_IPV4 => read_ipv4(bytes, layout),
+        ETHERTYPE_IPV6 => read_ipv6(bytes, layout),
+        _ => Err(Verdict::Kernel(PassReason::NotIp)),
+    }
+}
+
+#[inline(always)]
+fn read_ipv4<B: Bytes + ?Sized>(bytes: &B, layout: &mut Layout) -> Result<Header, Verdict> {
+    let header: [u8; IPV4_LEN] = bytes
+        .array_at(layout.l3_offset as usize)
+        .ok_or(Verdict::Kernel(PassReason::Unreadable))?;
+    if header[0] >> 4 != 4 {
+        return Err(Verdict::Kernel(PassReason::Unreadable));
+    }
+    // More-fragments flag or an offset. The reserved bit says nothing about fragments.
+    if header[6] & 0x3f != 0 || header[7] != 0 {
+        return Err(Verdict::Kernel(PassReason::Fragment));
+    }
+    if header[9] != PROTOCOL_UDP {
+        return Err(Verdict::Kernel(PassReason::NotUdp));
+    }
+    layout.source = Address::from_ipv4([header[12], header[13], header[14], header[15]]);
+    layout.destination = Address::from_ipv4([header[16], header[17], header[18], header[19]]);
+    let header_len = (header[0] & 0x0f) as usize * 4;
+    Ok(Header {
+        header_len: if header_len < IPV4_LEN {
+            None
+        } else {
+            Some(header_len)
+        },
+        packet_len: u16::from_be_bytes([header[2], header[3]]) as usize,
+    })
+}
+
+#[inline(always)]
+fn read_ipv6<B: Bytes + ?Sized>(bytes: &B, layout: &mut Layout) -> Result<Header, Verdict> {
+    let l3_offset = layout.l3_offset as usize;
+    let unreadable = Verdict::Kernel(PassReason::Unreadable);
+    let fixed: [u8; 8] = bytes.array_at(l3_offset).ok_or(unreadable)?;
+    if fixed[0] >> 4 != 6 {
+        return Err(unreadable);
+    }
+    layout.is_ipv6 = true;
+    layout.source = Address(bytes.array_at(l3_offset + 8).ok_or(unreadable)?);
+    layout.destination = Address(bytes.array_at(l3_offset + 24).ok_or(unreadable)?);
+    match fixed[6] {
+        PROTOCOL_UDP => {}
+        44 => return Err(Verdict::Kernel(PassReason::Fragment)),
+        // Hop-by-hop, routing, ESP, AH, destination options, mobility, HIP, shim6.
+        0 | 43 | 50 | 51 | 60 | 135 | 139 | 140 => return Err(Verdict::Kernel(PassReason::ExtensionHeader)),
+        _ => return Err(Verdict::Kernel(PassReason::NotUdp)),
+    }
+    // On the wire ::ffff:a.b.c.d is not the IPv4 address that it stands for here.
+    if layout.destination.is_ipv4() {
+        return Err(Verdict::Kernel(PassReason::NotLocal));
+    }
+    Ok(Header {
+        header_len: Some(IPV6_LEN),
+        packet_len: IPV6_LEN + u16::from_be_bytes([fixed[4], fixed[5]]) as usize,
+    })
+}
+
+/// Checks a packet that is ours: lengths, header checksum, options.
+///
+/// The TTL is not looked at, not even if it is zero.
+#[inline(always)]
+pub(super) fn check<B: Bytes + ?Sized>(bytes: &B, ip: &Header, layout: &Layout) -> Result<(), Verdict> {
+    //= https://www.rfc-editor.org/rfc/rfc1122#section-3.2.1.7
+    //# A host MUST NOT discard a datagram just because it was
+    //# received with TTL less than 2.
+    let header_len = (layout.l4_offset - layout.l3_offset) as usize;
+    if ip.packet_len < header_len + UDP_LEN {
+        return Err(Verdict::Drop(DropReason::BadIpHeader));
+    }
+    if ip.packet_len > bytes.len() - layout.l3_offset as usize {
+        return Err(Verdict::Drop(DropReason::Truncated));
+    }
+    if layout.is_ipv6 {
+        return Ok(());
+    }
+    check_ipv4(bytes, layout)
+}
+
+#[inline(always)]
+fn check_ipv4<B: Bytes + ?Sized>(bytes: &B, layout: &Layout) -> Result<(), Verdict> {
+    let truncated = Verdict::Drop(DropReason::Truncated);
+    let (l3_offset, l4_offset) = (layout.l3_offset as usize, layout.l4_offset as usize);
+    let header: [u8; IPV4_LEN] = bytes.array_at(l3_offset).ok_or(truncated)?;
+    let mut sum = Sum::new().add_bytes(&header);
+    let mut at = l3_offset + IPV4_LEN;
+    for _ in 0..OPTION_WORDS_MAX {
+        if at >= l4_offset {
+            break;
+        }
+        sum = sum.add_bytes(&bytes.array_at::<4>(at).ok_or(truncated)?);
+        at += 4;
+    }
+    //= https://www.rfc-editor.org/rfc/rfc1122#section-3.2.1.2
+    //# A host MUST verify the IP header checksum on every received
+    //# datagram and silently discard every datagram that has a bad
+    //# checksum.
+    if sum.finish() != 0 {
+        return Err(Verdict::Drop(DropReason::BadIpChecksum));
+    }
+    if l4_offset == l3_offset + IPV4_LEN {
+        return Ok(());
+    }
+    check_options(bytes, l3_offset + IPV4_LEN, l4_offset)
+}
+
+/// Walks the options: their lengths must fit, and none may steer the packet elsewhere.
+#[inline(always)]
+fn check_options<B: Bytes + ?Sized>(bytes: &B, start: usize, end: usize) -> Result<(), Verdict> {
+    let broken = Verdict::Drop(DropReason::BadIpHeader);
+    let mut at = start;
+    for _ in 0..OPTION_WORDS_MAX * 4 {
+        if at >= end {
+            break;
+        }
+        let kind = bytes.u8_at(at).ok_or(broken)?;
+        if kind == 0 {
+            break;
+        }
+        if kind == 1 {
+            at += 1;
+            continue;
+        }
+        if kind == LOOSE_SOURCE_ROUTE || kind == STRICT_SOURCE_ROUTE {
+            return Err(Verdict::Drop(DropReason::SourceRoute));
+        }
+        let option_len = bytes.u8_at(at + 1).ok_or(broken)? as usize;
+        if option_len < 2 || option_len > end - at {
+            return Err(broken);
+        }
+        at += option_len;
+    }
+    Ok(())
+}
+
+/// An IPv4 header has at most 60 bytes, 20 of which are not options.
+const OPTION_WORDS_MAX: usize = 10;
+const LOOSE_SOURCE_ROUTE: u8 = 131;
+const STRICT_SOURCE_ROUTE: u8 = 137;
