@@ -4,6 +4,7 @@
 //! and its RTCP two more unless it shares the RTP port. The two directions of one stream are *twins*: each sends where
 //! the other one's media comes from.
 
+mod next_hops;
 mod places;
 mod state;
 mod table;
@@ -164,3 +165,6 @@ impl FlowStats {
         self.packets - self.dropped_no_egress
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -235,10 +235,10 @@ impl Latch {
         (self.state == State::Learned).then_some(self.believed)
     }
 
-    /// Whether media from the signalled source was heard.
+    /// The source that is believed and that media came from.
     #[must_use]
-    pub fn is_settled(&self) -> bool {
-        self.state == State::Settled
+    pub fn heard(&self) -> Option<Endpoint> {
+        matches!(self.state, State::Learned | State::Settled).then_some(self.believed)
     }
 }
 

@@ -211,7 +211,7 @@ impl Shelf {
             return None;
         }
         // The high half of a product maps a 32-bit random number to an index without a division.
-        let index = ((random >> 32) * self.free.len() as u64 >> 32) as usize;
+        let index = (((random >> 32) * self.free.len() as u64) >> 32) as usize;
         let rtp = self.free.swap_remove(index);
         let (word, bit) = self.taken_bit(rtp)?;
         *word |= bit;

@@ -21,7 +21,7 @@ impl Demux {
     /// Tells the protocols on one media port apart by their first two octets.
     ///
     /// The first octet separates STUN, DTLS and RTP as in RFC 7983. The second separates RTCP from RTP as in RFC 5761:
-    /// packet types 192 to 223 are RTCP, so that RTP with a payload type from 64 to 95 is not recognised.
+    /// packet types 192 to 223 are RTCP, so that RTP with the marker and a payload type from 64 to 95 is taken for RTCP.
     /// Looks at two octets; says nothing about the rest.
     #[must_use]
     pub fn of(datagram: &[u8]) -> Self {

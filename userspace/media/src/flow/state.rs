@@ -173,7 +173,6 @@ impl Cold {
 
     pub(super) fn stats(&self, hot: &Hot) -> FlowStats {
         let quality = hot.stream.quality(&self.history);
-        let heard = self.first_packet.and_then(|_| hot.latch.believed());
         FlowStats {
             packets: quality.received + self.other_packets,
             bytes: hot.bytes,
@@ -183,7 +182,7 @@ impl Cold {
             quality,
             first_packet: self.first_packet,
             last_packet: self.first_packet.map(|_| hot.last_packet),
-            latched_to: heard.map(SocketAddr::from),
+            latched_to: hot.latch.heard().map(SocketAddr::from),
             is_source_learned: hot.latch.learned().is_some(),
             dropped_wrong_source: self.dropped_wrong_source,
             dropped_not_media: self.dropped_not_media,

@@ -8,8 +8,8 @@ use trunkline_time::Timestamp;
 use trunkline_xdp_abi::Address;
 
 use super::places::Places;
-use super::state::{Cold, Hot, NOT_LISTED, rules};
-use super::{FlowId, FlowKind, FlowSpec, FlowStats, NextHop, Unresolved};
+use super::state::{Cold, Hot, rules};
+use super::{FlowId, FlowKind, FlowSpec, FlowStats};
 use crate::latch::Endpoint;
 use crate::limits::FLOWS_MAX;
 use crate::port_pool::PortRange;
@@ -20,13 +20,13 @@ use crate::port_pool::PortRange;
 #[derive(Debug)]
 pub struct FlowTable {
     places: Places,
-    hot: Box<[Hot]>,
-    cold: Box<[Cold]>,
+    pub(super) hot: Box<[Hot]>,
+    pub(super) cold: Box<[Cold]>,
     free: Vec<u32>,
     /// Flows that have a remote and no next hop, in no order.
-    unresolved: Vec<u32>,
-    resolve_cursor: usize,
-    refresh_cursor: usize,
+    pub(super) unresolved: Vec<u32>,
+    pub(super) resolve_cursor: usize,
+    pub(super) refresh_cursor: usize,
     idle_cursor: usize,
     refused: u64,
 }
@@ -186,8 +186,9 @@ impl FlowTable {
 
     /// Reports flows on which no packet came for their timeout, each once per timeout, looking at `budget` places.
     ///
-    /// A flow with a twin is idle only when the twin is idle as well: one side may be silent for long. RTCP flows and held
-    /// ones are never reported. The search goes on where it stopped the last time.
+    /// A flow with a twin is idle only when the twin is idle as well, as one side may be silent for long; then one of the
+    /// two is reported. RTCP flows, held ones and those without timeout are never idle. The search goes on where it stopped
+    /// the last time.
     pub fn expire_idle(&mut self, now: Timestamp, budget: usize, report: &mut dyn FnMut(FlowId, u64)) {
         for _ in 0..budget.min(self.cold.len()) {
             let index = self.idle_cursor;
@@ -214,72 +215,6 @@ impl FlowTable {
         let may_expire =
             cold.is(id) && !cold.is_held && !cold.timeout.is_zero() && hot.kind != FlowKind::Rtcp;
         may_expire && now.saturating_since(hot.last_packet.max(cold.quiet_since)) >= cold.timeout
-    }
-
-    /// The flows that know where to send but not through which next hop. Their packets are dropped until then.
-    pub fn unresolved(&self) -> impl Iterator<Item = Unresolved> + '_ {
-        self.unresolved
-            .iter()
-            .filter_map(|index| self.unresolved_at(*index))
-    }
-
-    /// How many flows are unresolved.
-    #[must_use]
-    pub fn unresolved_count(&self) -> usize {
-        self.unresolved.len()
-    }
-
-    /// Asks `lookup` (zone, destination) for the next hops of at most `budget` unresolved flows, and says how many it had.
-    ///
-    /// The search goes on where it stopped the last time, so that an unreachable destination holds up no others.
-    pub fn resolve(&mut self, budget: usize, lookup: &mut dyn FnMut(u8, IpAddr) -> Option<NextHop>) -> usize {
-        let mut resolved_count = 0;
-        for _ in 0..budget.min(self.unresolved.len()) {
-            if self.resolve_cursor >= self.unresolved.len() {
-                self.resolve_cursor = 0;
-            }
-            let waiting = self
-                .unresolved
-                .get(self.resolve_cursor)
-                .and_then(|index| self.unresolved_at(*index));
-            let hop =
-                waiting.and_then(|waiting| Some((waiting.id, lookup(waiting.zone, waiting.destination)?)));
-            match hop {
-                // The last one of the list takes the place of the resolved one, so the cursor stays.
-                Some((id, hop)) if self.set_next_hop(id, &hop) => resolved_count += 1,
-                _ => self.resolve_cursor += 1,
-            }
-        }
-        resolved_count
-    }
-
-    /// Looks at `budget` places and takes over next hops that have changed since they were set.
-    ///
-    /// Where `lookup` knows nothing, the flow keeps what it has. For when routes or neighbours have changed.
-    pub fn refresh(&mut self, budget: usize, lookup: &mut dyn FnMut(u8, IpAddr) -> Option<NextHop>) {
-        for _ in 0..budget.min(self.hot.len()) {
-            let index = self.refresh_cursor;
-            self.refresh_cursor = (index + 1) % self.hot.len();
-            let (Some(hot), Some(cold)) = (self.hot.get_mut(index), self.cold.get(index)) else {
-                continue;
-            };
-            if cold.is_used
-                && hot.has_next_hop()
-                && let Some(hop) = lookup(cold.egress_zone, hot.egress.destination.to_ip())
-            {
-                hot.set_next_hop(&hop);
-            }
-        }
-    }
-
-    /// Tells a flow its next hop. False if there is no such flow or it has nowhere to send.
-    pub fn set_next_hop(&mut self, id: FlowId, hop: &NextHop) -> bool {
-        let Some((hot, _)) = self.parts(id).filter(|(hot, _)| hot.has_remote()) else {
-            return false;
-        };
-        hot.set_next_hop(hop);
-        self.unlist(id.index);
-        true
     }
 
     /// All open flows with their `user` values, in no order.
@@ -358,44 +293,7 @@ impl FlowTable {
         }
     }
 
-    fn list(&mut self, index: u32) {
-        let position = self.unresolved.len() as u32;
-        if let Some(cold) = self
-            .cold
-            .get_mut(index as usize)
-            .filter(|cold| cold.listed_at == NOT_LISTED)
-        {
-            cold.listed_at = position;
-            self.unresolved.push(index);
-        }
-    }
-
-    fn unlist(&mut self, index: u32) {
-        let Some(cold) = self
-            .cold
-            .get_mut(index as usize)
-            .filter(|cold| cold.listed_at != NOT_LISTED)
-        else {
-            return;
-        };
-        let position = core::mem::replace(&mut cold.listed_at, NOT_LISTED) as usize;
-        self.unresolved.swap_remove(position);
-        let moved = self.unresolved.get(position).copied();
-        if let Some(cold) = moved.and_then(|moved| self.cold.get_mut(moved as usize)) {
-            cold.listed_at = position as u32;
-        }
-    }
-
-    fn unresolved_at(&self, index: u32) -> Option<Unresolved> {
-        let (hot, cold) = (self.hot.get(index as usize)?, self.cold.get(index as usize)?);
-        Some(Unresolved {
-            id: cold.id(index as usize),
-            zone: cold.egress_zone,
-            destination: hot.egress.destination.to_ip(),
-        })
-    }
-
-    fn parts(&mut self, id: FlowId) -> Option<(&mut Hot, &mut Cold)> {
+    pub(super) fn parts(&mut self, id: FlowId) -> Option<(&mut Hot, &mut Cold)> {
         let cold = self.cold.get_mut(id.index as usize).filter(|cold| cold.is(id))?;
         Some((self.hot.get_mut(id.index as usize)?, cold))
     }
@@ -413,7 +311,7 @@ impl Cold {
         self.is_used && self.generation == id.generation
     }
 
-    fn id(&self, index: usize) -> FlowId {
+    pub(super) fn id(&self, index: usize) -> FlowId {
         FlowId {
             index: index as u32,
             generation: self.generation,
