@@ -84,7 +84,7 @@ impl Doorbell {
 }
 
 /// One worker's ends of all rings.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Handoff {
     me: usize,
     workers: usize,
@@ -167,7 +167,7 @@ mod tests {
     use trunkline_net::poll::Waiter;
 
     fn mesh(workers: usize) -> Vec<Handoff> {
-        let bells: Arc<[Doorbell]> = (0..workers).map(|_| Doorbell::new(Waiter::new().unwrap().waker())).collect();
+        let bells: Arc<[Doorbell]> = (0..workers).map(|_| Doorbell::new(Waiter::new().unwrap().1)).collect();
         Handoff::mesh(bells)
     }
 
