@@ -19,6 +19,7 @@ pub mod method;
 pub mod parse;
 pub mod path;
 mod scan;
+pub mod sdp;
 pub mod status;
 pub mod token;
 pub mod transaction;
