@@ -118,7 +118,7 @@ impl Stream {
                 self.highest = self.highest.wrapping_add(u32::from(ahead));
                 self.seen = self.seen.checked_shl(u32::from(ahead)).unwrap_or(0) | 1;
             }
-            _ if behind <= MISORDER_MAX => {
+            _ if behind < MISORDER_MAX => {
                 let place = 1_u32.checked_shl(behind).unwrap_or(0);
                 if self.seen & place != 0 {
                     history.count_duplicate();
@@ -157,6 +157,11 @@ impl Stream {
         let difference = transit.wrapping_sub(self.transit).cast_signed().unsigned_abs();
         self.transit = transit;
         self.timestamp = timestamp;
+        //= https://www.rfc-editor.org/rfc/rfc3550#section-6.4.1
+        //# The interarrival jitter J is defined to be the
+        //# mean deviation (smoothed absolute value) of the difference D in
+        //# packet spacing at the receiver compared to the sender for a pair
+        //# of packets.
         if difference <= self.clock_rate.saturating_mul(CLOCK_JUMP_SECS) {
             self.jitter = (self.jitter + difference).saturating_sub((self.jitter + 8) >> 4);
         }
@@ -225,7 +230,7 @@ impl History {
 
 /// A forward step of the sequence number below this is a gap, from here on a jump (RFC 3550 A.1 "MAX_DROPOUT").
 const DROPOUT_MAX: u16 = 3000;
-/// A packet at most this far behind the highest is late (RFC 3550 A.1 "MAX_MISORDER").
+/// A packet less than this far behind the highest is late (RFC 3550 A.1 "MAX_MISORDER").
 const MISORDER_MAX: u32 = 100;
 /// A transit time that changes by more than this is not jitter: the sender's clock started anew.
 const CLOCK_JUMP_SECS: u32 = 2;

@@ -28,9 +28,19 @@ impl Demux {
         let Some(&first) = datagram.first() else {
             return Self::Other;
         };
+        //= https://www.rfc-editor.org/rfc/rfc7983#section-7
+        //# If the value of this byte is
+        //# in between 0 and 3 (inclusive), then the packet is STUN.
+        //# If
+        //# the value is between 20 and 63 (inclusive), then the packet is DTLS.
         match first {
             0..=3 => Self::Stun,
             20..=63 => Self::Dtls,
+            //= https://www.rfc-editor.org/rfc/rfc5761#section-4
+            //# When RTP and RTCP packets are multiplexed onto a single port, the
+            //# RTCP packet type field occupies the same position in the packet as
+            //# the combination of the RTP marker (M) bit and the RTP payload type
+            //# (PT).
             128..=191 => match datagram.get(1) {
                 Some(192..=223) => Self::Rtcp,
                 Some(_) => Self::Rtp,
