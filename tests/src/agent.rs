@@ -75,7 +75,7 @@ impl<'a> AgentPlan<'a> {
             scenario,
             local,
             remote: None,
-            called: "+12025550123",
+            called: "+13125550123",
             calls: 1,
             rate: 10,
             hold: Duration::from_millis(500),
@@ -255,6 +255,13 @@ impl Agent {
             .unwrap_or_else(|| panic!("{} counted nothing: {}", self.label, self.account()));
         assert_eq!(counts.failed, 0, "{}: {}", self.label, self.account());
         counts
+    }
+
+    /// All messages so far, sent and received; empty for an agent of many calls.
+    #[must_use]
+    pub fn messages(&self) -> String {
+        let bytes = std::fs::read(self.log.with_extension("msg")).unwrap_or_default();
+        String::from_utf8_lossy(&bytes).into_owned()
     }
 
     /// The calls' media paths as far as they are known.

@@ -30,7 +30,9 @@ pub struct EdgeConfig {
     pub trunks: Vec<Trunk>,
     /// The trunks of the one outgoing route, in order.
     pub route: Vec<&'static str>,
-    /// What else the file says.
+    /// How often trunks are asked whether they live.
+    pub options_interval: &'static str,
+    /// What else the file says, after everything else.
     pub more: String,
 }
 
@@ -48,7 +50,7 @@ pub struct Trunk {
 }
 
 impl EdgeConfig {
-    /// A PBX and the first carrier; calls to any number go to the carrier, its numbers +1 202 555 01xx to the PBX.
+    /// A PBX and the first carrier; the PBX's calls to +1 go to the carrier, its calls to +1 202 555 01xx to the PBX.
     #[must_use]
     pub fn new(io: Io, workers: u8, core: Family, carrier: Family) -> Self {
         Self {
@@ -61,6 +63,7 @@ impl EdgeConfig {
                 Trunk::new("carrier-a", "carrier", Host::CarrierA),
             ],
             route: vec!["carrier-a"],
+            options_interval: "0",
             more: String::new(),
         }
     }
@@ -139,15 +142,17 @@ impl EdgeConfig {
             } else {
                 self.carrier
             };
-            write_trunk(&mut text, trunk, sip(trunk.peer.address(family)));
+            write_trunk(
+                &mut text,
+                trunk,
+                sip(trunk.peer.address(family)),
+                self.options_interval,
+            );
         }
-        let route: Vec<String> = self.route.iter().map(|name| format!("{name:?}")).collect();
-        text + &format!(
-            "\n[[did]]\nnumbers = [\"+12025550100-+12025550199\"]\ntrunk = \"pbx\"\n\n[[route]]\nfrom = [\"pbx\"]\n\
-             prefix = [\"+1\"]\ntrunks = [{}]\nstrategy = \"priority\"\nfailover_on = [408, 500, 503, \"timeout\"]\n\n{}",
-            route.join(", "),
-            self.more
-        )
+        if !self.route.is_empty() {
+            write_routing(&mut text, &self.route);
+        }
+        text + &self.more
     }
 }
 
@@ -176,11 +181,19 @@ fn write_zone(text: &mut String, name: &str, address: IpAddr) {
     );
 }
 
-fn write_trunk(text: &mut String, trunk: &Trunk, peer: SocketAddr) {
+fn write_trunk(text: &mut String, trunk: &Trunk, peer: SocketAddr, options_interval: &str) {
     let _ = write!(
         text,
-        "\n[[trunk]]\nname = \"{}\"\nzone = \"{}\"\npeers = [\"{peer}\"]\noptions_interval = \"0\"\n\
+        "\n[[trunk]]\nname = \"{}\"\nzone = \"{}\"\npeers = [\"{peer}\"]\noptions_interval = \"{options_interval}\"\n\
          numbers = {{ country = \"1\", out = \"+e164\" }}\n{}",
         trunk.name, trunk.zone, trunk.more
+    );
+}
+
+fn write_routing(text: &mut String, trunks: &[&str]) {
+    let _ = write!(
+        text,
+        "\n[[did]]\nnumbers = [\"+12025550100-+12025550199\"]\ntrunk = \"pbx\"\n\n[[route]]\nfrom = [\"pbx\"]\n\
+         prefix = [\"+1\"]\ntrunks = {trunks:?}\nstrategy = \"priority\"\nfailover_on = [408, 500, 503, \"timeout\"]\n\n"
     );
 }
