@@ -133,7 +133,7 @@ impl Local {
 }
 
 /// Key data of the source trie: the zone, then the address, most significant bit first.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 #[repr(C)]
 pub struct SourceKey {
     /// The zone that allows the prefix.

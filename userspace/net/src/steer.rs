@@ -1,0 +1,431 @@
+//! The XDP program from userspace: loading, attaching, filling its maps, reading its counters.
+//!
+//! Interfaces are named by their slot: the position in [`SteerConfig::interfaces`], which is the same index that links
+//! use. Dropping [`SteerProgram`] detaches the program from every interface.
+
+mod error;
+mod pod;
+
+use std::collections::BTreeSet;
+use std::net::IpAddr;
+use std::os::fd::{AsRawFd, BorrowedFd};
+use std::time::Duration;
+
+use aya::maps::lpm_trie::{Key, LpmTrie};
+use aya::maps::{Array, HashMap, MapData, MapError, PerCpuArray, XskMap};
+use aya::programs::xdp::XdpLinkId;
+use aya::programs::{TestRun as _, TestRunOptions, Xdp, XdpMode};
+use aya::{Ebpf, VerifierLogLevel};
+use trunkline_xdp_abi::map::{
+    self, Config, Count, INTERFACES_MAX, LOCALS_MAX, SOURCES_MAX, SourceKey, ZONE_UNKNOWN, ZONES_MAX,
+};
+use trunkline_xdp_abi::verdict::{VERDICTS, counter_index};
+use trunkline_xdp_abi::{ABI_VERSION, Address, Local, Verdict};
+
+use crate::nic;
+use pod::Plain;
+
+pub use error::SteerError;
+
+/// How the program is attached to an interface.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Mode {
+    /// In the driver if it can, else generic.
+    #[default]
+    Auto,
+    /// In the driver, or not at all.
+    Driver,
+    /// In the kernel's stack, after it made an skb: works everywhere, slower.
+    Generic,
+}
+
+/// What the program is to know and where it is to run.
+#[derive(Clone, Debug, Default)]
+pub struct SteerConfig {
+    /// Interface names; the position is the slot. At most [`INTERFACES_MAX`].
+    pub interfaces: Vec<String>,
+    /// How to attach.
+    pub mode: Mode,
+    /// Our addresses and what is served on each.
+    pub locals: Vec<(IpAddr, Local)>,
+    /// Who may send SIP.
+    pub sources: Vec<Source>,
+}
+
+/// A prefix from which SIP is allowed into a zone.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Source {
+    /// The zone.
+    pub zone: u8,
+    /// Any address of the prefix.
+    pub address: IpAddr,
+    /// Bits of the prefix, as its family counts them.
+    pub prefix_len: u8,
+}
+
+impl Source {
+    /// The trie's key for this prefix and how many of its bits count; the others are zero.
+    #[must_use]
+    pub fn key(&self) -> (SourceKey, u32) {
+        let address = Address::from(self.address);
+        let bits = SourceKey::bits(&address, self.prefix_len).min(SourceKey::BITS);
+        let mask = u128::MAX.checked_shl(SourceKey::BITS - bits).unwrap_or(0);
+        let address = Address((u128::from_be_bytes(address.0) & mask).to_be_bytes());
+        (
+            SourceKey {
+                zone: self.zone,
+                address,
+            },
+            bits,
+        )
+    }
+}
+
+/// An interface that the program runs on.
+#[derive(Clone, Debug)]
+pub struct Attachment {
+    /// Name of the interface.
+    pub interface: String,
+    /// Its kernel index.
+    pub ifindex: u32,
+    /// How the program is attached: never [`Mode::Auto`].
+    pub mode: Mode,
+}
+
+/// One counter of the program, summed over CPUs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SteerCount {
+    /// The zone that the frames were for, if any.
+    pub zone: Option<u8>,
+    /// What became of them.
+    pub verdict: Verdict,
+    /// Frames.
+    pub packets: u64,
+    /// Bytes from the Ethernet header on.
+    pub bytes: u64,
+}
+
+/// What the program did with a frame in a test run.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TestRun {
+    /// The XDP action code: 1 drop, 2 pass, 4 redirect.
+    pub action: u32,
+    /// The frame afterwards.
+    pub frame: Vec<u8>,
+    /// Time of one run, averaged over all repetitions.
+    pub duration: Duration,
+}
+
+/// The loaded program. Not attached until [`SteerProgram::attach`].
+#[derive(Debug)]
+pub struct SteerProgram {
+    ebpf: Ebpf,
+    interfaces: Vec<(String, u32)>,
+    mode: Mode,
+    attached: Vec<(Attachment, XdpLinkId)>,
+    locals: BTreeSet<Address>,
+    sources: BTreeSet<(SourceKey, u32)>,
+    zones: usize,
+}
+
+impl SteerProgram {
+    /// Loads the embedded program into the kernel and fills its maps. Needs `CAP_BPF` and `CAP_NET_ADMIN`.
+    ///
+    /// # Errors
+    /// [`SteerError::NotBuilt`] if the binary was built without the program; the rest as [`SteerError`] says.
+    pub fn load(config: &SteerConfig) -> Result<Self, SteerError> {
+        let object = OBJECT.ok_or(SteerError::NotBuilt)?;
+        let interfaces = resolve(&config.interfaces)?;
+        let mut ebpf = aya::EbpfLoader::new()
+            .verifier_log_level(VerifierLogLevel::VERBOSE | VerifierLogLevel::STATS)
+            .load(object)
+            .map_err(SteerError::load)?;
+        check_abi(&ebpf)?;
+        let program: &mut Xdp = ebpf
+            .program_mut(map::PROGRAM)
+            .ok_or(SteerError::Abi { found: 0 })?
+            .try_into()
+            .map_err(SteerError::load)?;
+        program.load().map_err(SteerError::load)?;
+        let mut steer = Self {
+            ebpf,
+            interfaces,
+            mode: config.mode,
+            attached: Vec::new(),
+            locals: BTreeSet::new(),
+            sources: BTreeSet::new(),
+            zones: 0,
+        };
+        steer.replace_sources(&config.sources)?;
+        steer.replace_locals(&config.locals)?;
+        steer.write_interfaces()?;
+        Ok(steer)
+    }
+
+    /// Attaches the program to every interface that it is not attached to yet.
+    ///
+    /// # Errors
+    /// [`SteerError::Attach`] with the interface that refused. Interfaces before it stay attached until the drop.
+    pub fn attach(&mut self) -> Result<(), SteerError> {
+        for slot in self.attached.len()..self.interfaces.len() {
+            let (interface, ifindex) = self.interfaces[slot].clone();
+            let program: &mut Xdp = self
+                .ebpf
+                .program_mut(map::PROGRAM)
+                .ok_or(SteerError::Abi { found: 0 })?
+                .try_into()
+                .map_err(SteerError::load)?;
+            let (mode, link) = attach_to(program, ifindex, self.mode)
+                .map_err(|source| SteerError::attach(&interface, self.mode, source))?;
+            self.attached.push((
+                Attachment {
+                    interface,
+                    ifindex,
+                    mode,
+                },
+                link,
+            ));
+        }
+        Ok(())
+    }
+
+    /// Where the program runs, by slot, and in which mode.
+    pub fn attachments(&self) -> impl Iterator<Item = &Attachment> {
+        self.attached.iter().map(|(attachment, _)| attachment)
+    }
+
+    /// Has `queue` of the interface in slot `interface` deliver to the AF_XDP socket `socket`.
+    ///
+    /// The kernel forgets the socket when it is closed; the queue's frames then go to the kernel's stack.
+    ///
+    /// # Errors
+    /// [`SteerError::TooMany`] for a slot or queue beyond the limits, [`SteerError::Map`] if the kernel refuses.
+    pub fn register_socket(
+        &mut self,
+        interface: u8,
+        queue: u32,
+        socket: BorrowedFd<'_>,
+    ) -> Result<(), SteerError> {
+        let key = map::socket_key(interface, queue).ok_or(SteerError::TooMany {
+            what: "queues of one interface",
+            limit: map::QUEUES_MAX as usize,
+        })?;
+        let mut sockets: XskMap<&mut MapData> = self.map_mut(map::SOCKETS)?;
+        sockets
+            .set(key, socket.as_raw_fd(), 0)
+            .map_err(|source| SteerError::map(map::SOCKETS, source))
+    }
+
+    /// Makes `locals` our addresses: first those that are there, then the removal of those that are not any more.
+    ///
+    /// # Errors
+    /// [`SteerError::TooMany`] before anything is changed, [`SteerError::Map`] if the kernel refuses.
+    pub fn replace_locals(&mut self, locals: &[(IpAddr, Local)]) -> Result<(), SteerError> {
+        let wanted: BTreeSet<Address> = locals.iter().map(|(ip, _)| Address::from(*ip)).collect();
+        limit(
+            "local addresses",
+            wanted.union(&self.locals).count(),
+            LOCALS_MAX as usize,
+        )?;
+        let zones = locals
+            .iter()
+            .map(|(_, local)| usize::from(local.zone) + 1)
+            .max()
+            .unwrap_or(0);
+        limit("zones", zones, ZONES_MAX)?;
+        self.zones = self.zones.max(zones);
+        let gone: Vec<Address> = self.locals.difference(&wanted).copied().collect();
+        let mut entries: HashMap<&mut MapData, Plain<Address>, Plain<Local>> = self.map_mut(map::LOCALS)?;
+        for (ip, local) in locals {
+            entries
+                .insert(Plain(Address::from(*ip)), Plain(*local), 0)
+                .map_err(|source| SteerError::map(map::LOCALS, source))?;
+        }
+        for address in gone {
+            entries
+                .remove(&Plain(address))
+                .map_err(|source| SteerError::map(map::LOCALS, source))?;
+        }
+        self.locals = wanted;
+        Ok(())
+    }
+
+    /// Makes `sources` the prefixes from which SIP is allowed. A prefix in both the old and the new list is never away.
+    ///
+    /// # Errors
+    /// [`SteerError::TooMany`] before anything is changed, [`SteerError::Map`] if the kernel refuses.
+    pub fn replace_sources(&mut self, sources: &[Source]) -> Result<(), SteerError> {
+        let wanted: BTreeSet<(SourceKey, u32)> = sources.iter().map(Source::key).collect();
+        limit(
+            "source prefixes",
+            wanted.union(&self.sources).count(),
+            SOURCES_MAX as usize,
+        )?;
+        let added: Vec<_> = wanted.difference(&self.sources).copied().collect();
+        let gone: Vec<_> = self.sources.difference(&wanted).copied().collect();
+        let mut trie: LpmTrie<&mut MapData, Plain<SourceKey>, u32> = self.map_mut(map::SOURCES)?;
+        for (key, bits) in added {
+            trie.insert(&Key::new(bits, Plain(key)), 1, 0)
+                .map_err(|source| SteerError::map(map::SOURCES, source))?;
+        }
+        for (key, bits) in gone {
+            trie.remove(&Key::new(bits, Plain(key)))
+                .map_err(|source| SteerError::map(map::SOURCES, source))?;
+        }
+        self.sources = wanted;
+        Ok(())
+    }
+
+    /// The program's counters that have moved since it was loaded.
+    ///
+    /// One system call for each counter of each zone: for a scrape, not for a packet.
+    ///
+    /// # Errors
+    /// [`SteerError::Map`] if the kernel refuses.
+    pub fn counters(&self) -> Result<Vec<SteerCount>, SteerError> {
+        let counters: PerCpuArray<&MapData, Plain<Count>> = self
+            .ebpf
+            .map(map::COUNTERS)
+            .ok_or(SteerError::Abi { found: 0 })?
+            .try_into()
+            .map_err(|source| SteerError::map(map::COUNTERS, source))?;
+        let mut moved = Vec::new();
+        for zone in (0..self.zones).map(|zone| zone as u8).chain([ZONE_UNKNOWN]) {
+            for verdict in (0..VERDICTS).filter_map(|index| Verdict::from_index(index, zone)) {
+                let values = counters
+                    .get(&counter_index(zone, verdict), 0)
+                    .map_err(|source| SteerError::map(map::COUNTERS, source))?;
+                let (packets, bytes) = values.iter().fold((0, 0), |(p, b), Plain(count)| {
+                    (p + count.packets, b + count.bytes)
+                });
+                if packets != 0 {
+                    let zone = (zone != ZONE_UNKNOWN).then_some(zone);
+                    moved.push(SteerCount {
+                        zone,
+                        verdict,
+                        packets,
+                        bytes,
+                    });
+                }
+            }
+        }
+        Ok(moved)
+    }
+
+    /// Runs the program `repeat` times on `frame` by `BPF_PROG_TEST_RUN`, as if it came in on queue 0 of the loopback
+    /// interface. Nothing is sent anywhere, but the counters move.
+    ///
+    /// # Errors
+    /// [`SteerError::Load`] if the kernel refuses: it does so for frames of less than 14 bytes.
+    pub fn test_run(&self, frame: &[u8], repeat: u32) -> Result<TestRun, SteerError> {
+        let program: &Xdp = self
+            .ebpf
+            .program(map::PROGRAM)
+            .ok_or(SteerError::Abi { found: 0 })?
+            .try_into()
+            .map_err(SteerError::load)?;
+        let mut out = vec![0; frame.len() + 256];
+        let options = TestRunOptions {
+            data_in: Some(frame),
+            data_out: Some(&mut out),
+            repeat,
+            ..TestRunOptions::new()
+        };
+        let result = program.test_run(options).map_err(SteerError::load)?;
+        out.truncate(result.data_size_out as usize);
+        Ok(TestRun {
+            action: result.return_value,
+            frame: out,
+            duration: result.duration,
+        })
+    }
+
+    /// Tells the program its interfaces: from now on it does more than pass everything on.
+    fn write_interfaces(&mut self) -> Result<(), SteerError> {
+        let mut config = Config {
+            interface_count: self.interfaces.len() as u32,
+            ..Config::EMPTY
+        };
+        for (slot, (_, ifindex)) in config.interfaces.iter_mut().zip(&self.interfaces) {
+            *slot = *ifindex;
+        }
+        let mut entry: Array<&mut MapData, Plain<Config>> = self.map_mut(map::CONFIG)?;
+        entry
+            .set(0, Plain(config), 0)
+            .map_err(|source| SteerError::map(map::CONFIG, source))
+    }
+
+    /// The map called `name`, as the type that the caller wants.
+    fn map_mut<'a, M>(&'a mut self, name: &'static str) -> Result<M, SteerError>
+    where
+        M: TryFrom<&'a mut aya::maps::Map, Error = MapError>,
+    {
+        let map = self.ebpf.map_mut(name).ok_or(SteerError::Abi { found: 0 })?;
+        M::try_from(map).map_err(|source| SteerError::map(name, source))
+    }
+}
+
+/// Attaches in the mode wished for, and says which one it became.
+fn attach_to(
+    program: &mut Xdp,
+    ifindex: u32,
+    mode: Mode,
+) -> Result<(Mode, XdpLinkId), aya::programs::ProgramError> {
+    let driver = |program: &mut Xdp| program.attach_to_if_index(ifindex, XdpMode::Driver);
+    let generic = |program: &mut Xdp| program.attach_to_if_index(ifindex, XdpMode::Skb);
+    match mode {
+        Mode::Driver => driver(program).map(|link| (Mode::Driver, link)),
+        Mode::Generic => generic(program).map(|link| (Mode::Generic, link)),
+        Mode::Auto => match driver(program) {
+            Ok(link) => Ok((Mode::Driver, link)),
+            // The driver's reason is the better one: that generic mode is refused as well follows from it mostly.
+            Err(refused) => generic(program)
+                .map(|link| (Mode::Generic, link))
+                .map_err(|_| refused),
+        },
+    }
+}
+
+/// The kernel indexes of the interfaces.
+fn resolve(names: &[String]) -> Result<Vec<(String, u32)>, SteerError> {
+    limit("interfaces", names.len(), INTERFACES_MAX)?;
+    names
+        .iter()
+        .map(|name| {
+            let ifindex = nic::index(name).map_err(|_| SteerError::NoInterface { name: name.clone() })?;
+            Ok((name.clone(), ifindex))
+        })
+        .collect()
+}
+
+/// Refuses a program whose maps are laid out for another version of the contract.
+fn check_abi(ebpf: &Ebpf) -> Result<(), SteerError> {
+    let found = ebpf
+        .map(map::ABI)
+        .and_then(|abi| Array::<&MapData, u32>::try_from(abi).ok())
+        .map_or(0, |abi| abi.len());
+    if found == ABI_VERSION {
+        Ok(())
+    } else {
+        Err(SteerError::Abi { found })
+    }
+}
+
+fn limit(what: &'static str, count: usize, limit: usize) -> Result<(), SteerError> {
+    if count > limit {
+        Err(SteerError::TooMany { what, limit })
+    } else {
+        Ok(())
+    }
+}
+
+#[cfg(xdp_embedded)]
+const OBJECT: Option<&[u8]> = Some(aya::include_bytes_aligned!(concat!(
+    env!("OUT_DIR"),
+    "/trunkline-xdp"
+)));
+#[cfg(not(xdp_embedded))]
+const OBJECT: Option<&[u8]> = None;
+
+#[cfg(test)]
+mod tests;
