@@ -25,13 +25,13 @@ in_setups! { calls_with_media:
     socket_two_workers_ipv6 = SOCKET.two_workers().ipv6();
 }
 
-fn call_with_media(scene: Scene) {
-    place_calls(&scene, 1);
+fn call_with_media(scene: &Scene) {
+    place_calls(scene, 1);
 }
 
 /// So many that both workers own some, and that some arrive at the worker that does not own them.
-fn calls_with_media(scene: Scene) {
-    place_calls(&scene, 8);
+fn calls_with_media(scene: &Scene) {
+    place_calls(scene, 8);
 }
 
 fn place_calls(scene: &Scene, calls: u16) {

@@ -13,7 +13,7 @@ in_setups! { early_media:
     xdp_two_workers_ipv6 = XDP.two_workers().ipv6();
 }
 
-fn early_media(scene: Scene) {
+fn early_media(scene: &Scene) {
     let edge = scene.edge();
     let media = scene.media(Host::CarrierA, 1);
     let ring = Duration::from_millis(1_500);

@@ -11,9 +11,9 @@ mod cancelled {
     use super::*;
     in_setups! { cancel: xdp = XDP; socket = SOCKET; xdp_two_workers_ipv6 = XDP.two_workers().ipv6(); }
 
-    fn cancel(scene: Scene) {
+    fn cancel(scene: &Scene) {
         let edge = scene.edge();
-        let record = call(&scene, &edge, "uac_cancel", "uas_cancel", 487);
+        let record = call(scene, &edge, "uac_cancel", "uas_cancel", 487);
         assert_eq!(record["ended_by"], "caller");
         edge.stop();
     }
@@ -23,9 +23,9 @@ mod busy {
     use super::*;
     in_setups! { busy: xdp = XDP; socket = SOCKET; xdp_two_workers = XDP.two_workers(); }
 
-    fn busy(scene: Scene) {
+    fn busy(scene: &Scene) {
         let edge = scene.edge();
-        call(&scene, &edge, "uac_busy", "uas_busy", 486);
+        call(scene, &edge, "uac_busy", "uas_busy", 486);
         edge.stop();
     }
 }
@@ -34,9 +34,9 @@ mod callee_hangs_up {
     use super::*;
     in_setups! { hang_up: xdp = XDP; socket = SOCKET; socket_two_workers_ipv6 = SOCKET.two_workers().ipv6(); }
 
-    fn hang_up(scene: Scene) {
+    fn hang_up(scene: &Scene) {
         let edge = scene.edge();
-        let record = call(&scene, &edge, "uac_hung_up", "uas_hangup", 200);
+        let record = call(scene, &edge, "uac_hung_up", "uas_hangup", 200);
         assert_eq!(record["ended_by"], "callee");
         edge.stop();
     }
@@ -46,7 +46,7 @@ mod no_route {
     use super::*;
     in_setups! { no_route: xdp = XDP; socket = SOCKET; }
 
-    fn no_route(scene: Scene) {
+    fn no_route(scene: &Scene) {
         let edge = scene.edge();
         scene
             .caller("uac_not_found")

@@ -4,7 +4,6 @@ use std::net::UdpSocket;
 use std::time::Duration;
 
 use trunkline_tests::conserve::{Expected, assert_conserved};
-use trunkline_tests::edge_config::EdgeConfig;
 use trunkline_tests::topology::Host;
 
 use crate::scene::{SOCKET, Scene, XDP, in_setups};
@@ -13,8 +12,8 @@ mod unavailable {
     use super::*;
     in_setups! { unavailable: xdp = XDP; socket = SOCKET; xdp_two_workers_ipv6 = XDP.two_workers().ipv6(); }
 
-    fn unavailable(scene: Scene) {
-        let scene = scene.configured(EdgeConfig::with_second_carrier);
+    fn unavailable(scene: &mut Scene) {
+        scene.config.add_second_carrier();
         let edge = scene.edge();
         let first = scene.carrier(Host::CarrierA, "uas_unavailable").start();
         let media = scene.media(Host::CarrierB, 1);
@@ -52,11 +51,9 @@ mod silent {
     use super::*;
     in_setups! { silent: xdp = XDP; socket = SOCKET; }
 
-    fn silent(scene: Scene) {
-        let scene = scene.configured(|config| EdgeConfig {
-            more: "[calls]\nattempt_timeout = \"3s\"\n".to_owned(),
-            ..config.with_second_carrier()
-        });
+    fn silent(scene: &mut Scene) {
+        scene.config.add_second_carrier();
+        scene.config.more.push_str("[calls]\nattempt_timeout = \"3s\"\n");
         let edge = scene.edge();
         // It listens, so that nothing tells the edge that nobody answers there.
         let address = scene.config.on_carrier_side(Host::CarrierA);

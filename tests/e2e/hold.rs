@@ -14,7 +14,7 @@ in_setups! { hold:
     xdp_two_workers_ipv6 = XDP.two_workers().ipv6();
 }
 
-fn hold(scene: Scene) {
+fn hold(scene: &Scene) {
     let edge = scene.edge();
     let media = scene.media(Host::CarrierA, 1);
     let phase = Duration::from_millis(1_200);

@@ -13,7 +13,7 @@ in_setups! { inbound:
     xdp_two_workers_ipv6 = XDP.two_workers().ipv6();
 }
 
-fn inbound(scene: Scene) {
+fn inbound(scene: &Scene) {
     let edge = scene.edge();
     let media = scene.media(Host::CarrierA, 1);
     let mut pbx = scene.pbx("uas_basic").start();

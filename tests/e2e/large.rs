@@ -15,7 +15,7 @@ in_setups! { large_invite:
     socket_ipv6 = SOCKET.ipv6();
 }
 
-fn large_invite(scene: Scene) {
+fn large_invite(scene: &Scene) {
     let edge = scene.edge();
     let media = scene.media(Host::CarrierA, 1);
     let mut carrier = scene.carrier(Host::CarrierA, "uas_basic").start();

@@ -11,7 +11,7 @@ mod calls {
     use super::*;
     in_setups! { calls: xdp = XDP; socket = SOCKET; xdp_two_workers = XDP.two_workers(); }
 
-    fn calls(scene: Scene) {
+    fn calls(scene: &mut Scene) {
         refuse(scene, "limits = { calls = 2 }\n", "calls", 2);
     }
 }
@@ -20,14 +20,14 @@ mod calls_per_second {
     use super::*;
     in_setups! { calls_per_second: xdp = XDP; socket = SOCKET; }
 
-    fn calls_per_second(scene: Scene) {
+    fn calls_per_second(scene: &mut Scene) {
         refuse(scene, "limits = { cps = 1 }\n", "cps", 1);
     }
 }
 
 /// `allowed` calls are taken, and one more at the same time is refused because of `limit`.
-fn refuse(scene: Scene, lines: &str, limit: &str, allowed: u16) {
-    let scene = scene.configured(|config| config.with_trunk_lines("carrier-a", lines));
+fn refuse(scene: &mut Scene, lines: &str, limit: &str, allowed: u16) {
+    scene.config.trunk_mut("carrier-a").more.push_str(lines);
     let edge = scene.edge();
     let mut carrier = scene
         .carrier(Host::CarrierA, "uas_basic")

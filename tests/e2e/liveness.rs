@@ -9,7 +9,7 @@ mod asked {
     use super::*;
     in_setups! { asked: xdp = XDP; socket = SOCKET; }
 
-    fn asked(scene: Scene) {
+    fn asked(scene: &Scene) {
         let edge = scene.edge();
         scene.caller("uac_options").start().finish();
         assert_conserved(&edge, &Expected::default());
@@ -21,7 +21,7 @@ mod asking {
     use super::*;
     in_setups! { asking: xdp = XDP; socket = SOCKET; xdp_two_workers_ipv6 = XDP.two_workers().ipv6(); }
 
-    fn asking(mut scene: Scene) {
+    fn asking(scene: &mut Scene) {
         scene.config.options_interval = "1s";
         scene.config.trunks.retain(|trunk| trunk.zone == "carrier");
         scene.config.route.clear();

@@ -15,7 +15,7 @@ in_setups! { hundred_calls:
     socket_two_workers = SOCKET.two_workers();
 }
 
-fn hundred_calls(scene: Scene) {
+fn hundred_calls(scene: &Scene) {
     let edge = scene.edge();
     let media = scene.media(Host::CarrierA, CALLS);
     let (hold, deadline) = (Duration::from_secs(30), Duration::from_secs(60));

@@ -77,8 +77,8 @@ macro_rules! in_setups {
         $(
             #[test]
             fn $name() {
-                if let Some(scene) = $crate::scene::Scene::build($setup) {
-                    $body(scene);
+                if let Some(mut scene) = $crate::scene::Scene::build($setup) {
+                    $body(&mut scene);
                 }
             }
         )+
@@ -100,14 +100,6 @@ impl Scene {
             topology: Topology::build(setup.workers),
             config: EdgeConfig::new(setup.io, setup.workers, setup.core, setup.carrier),
         })
-    }
-
-    /// The same stage with another configuration.
-    pub(crate) fn configured(self, change: impl FnOnce(EdgeConfig) -> EdgeConfig) -> Self {
-        Self {
-            config: change(self.config),
-            ..self
-        }
     }
 
     /// Starts the edge.

@@ -69,27 +69,21 @@ impl EdgeConfig {
     }
 
     /// Adds the second carrier as what is tried after the first.
-    #[must_use]
-    pub fn with_second_carrier(mut self) -> Self {
+    pub fn add_second_carrier(&mut self) {
         self.trunks
             .push(Trunk::new("carrier-b", "carrier", Host::CarrierB));
         self.route.push("carrier-b");
-        self
     }
 
-    /// Adds lines to the table of the trunk called `name`.
+    /// The trunk called `name`.
     ///
     /// # Panics
     /// If there is no such trunk.
-    #[must_use]
-    pub fn with_trunk_lines(mut self, name: &str, lines: &str) -> Self {
-        let trunk = self
-            .trunks
+    pub fn trunk_mut(&mut self, name: &str) -> &mut Trunk {
+        self.trunks
             .iter_mut()
             .find(|trunk| trunk.name == name)
-            .expect("the trunk was added before");
-        trunk.more.push_str(lines);
-        self
+            .expect("the trunk was added before")
     }
 
     /// The PBX's SIP address.
