@@ -2,6 +2,8 @@
 
 use core::net::SocketAddr;
 
+use crate::write::Writer;
+
 /// What carries a message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Transport {
@@ -57,6 +59,27 @@ pub struct Path {
     pub local: SocketAddr,
     /// The other end.
     pub remote: SocketAddr,
+}
+
+impl Path {
+    /// Appends the Via of a request that goes along this path.
+    pub fn write_via(&self, branch: &[u8], writer: &mut Writer<'_>) {
+        writer
+            .raw(b"Via: SIP/2.0/")
+            .raw(self.transport.as_str().as_bytes())
+            .raw(b" ");
+        writer
+            .address(self.local.ip(), Some(self.local.port()))
+            .raw(b";branch=")
+            .raw(branch);
+        //= https://www.rfc-editor.org/rfc/rfc3581#section-3
+        //# The client MUST
+        //# NOT add a value to the "rport" parameter.
+        if !self.transport.is_reliable() {
+            writer.raw(b";rport");
+        }
+        writer.raw(b"\r\n");
+    }
 }
 
 /// Takes messages that are to be sent.

@@ -46,7 +46,11 @@ impl Client {
         //# When entering this state, the client
         //# transaction SHOULD set timer F to fire in 64*T1 seconds.
         steps.push(Step::Set(Timer::F, values.timeout()));
-        Self { state: State::Trying, is_reliable, interval: values.t1 }
+        Self {
+            state: State::Trying,
+            is_reliable,
+            interval: values.t1,
+        }
     }
 
     pub(super) fn on(&mut self, input: Input, values: &TimerValues, steps: &mut Steps) {
@@ -112,7 +116,11 @@ impl Client {
         self.state = State::Completed;
         steps.push(Step::StopRepeating);
         steps.push(Step::PassUp);
-        let wait = if self.is_reliable { Duration::ZERO } else { values.t4 };
+        let wait = if self.is_reliable {
+            Duration::ZERO
+        } else {
+            values.t4
+        };
         steps.push(Step::Set(Timer::K, wait));
     }
 }

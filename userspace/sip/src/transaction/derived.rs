@@ -60,21 +60,11 @@ fn write(method: Method, invite: &Message<'_>, to: &[u8], buffer: &mut [u8]) -> 
     //# The CSeq header field in the ACK MUST contain the same
     //# value for the sequence number as was present in the original request,
     //# but the method parameter MUST be equal to "ACK".
-    let mut digits = [0; 10];
-    writer.field_parts(b"CSeq", &[decimal(invite.cseq().number, &mut digits), b" ", method]);
+    writer
+        .raw(b"CSeq: ")
+        .number(u64::from(invite.cseq().number))
+        .raw(b" ")
+        .raw(method)
+        .raw(b"\r\n");
     writer.finish(None, &[]).ok()
-}
-
-/// The decimal digits of `number`, at the end of `digits`.
-pub(crate) fn decimal(mut number: u32, digits: &mut [u8; 10]) -> &[u8] {
-    let mut start = digits.len();
-    for digit in digits.iter_mut().rev() {
-        *digit = b'0' + (number % 10) as u8;
-        number /= 10;
-        start -= 1;
-        if number == 0 {
-            break;
-        }
-    }
-    digits.get(start..).unwrap_or_default()
 }

@@ -54,7 +54,11 @@ impl InviteClient {
         //# any transport, the client transaction MUST start timer B with a value
         //# of 64*T1 seconds (Timer B controls transaction timeouts).
         steps.push(Step::Set(Timer::B, values.timeout()));
-        Self { state: State::Calling, is_reliable, interval: values.t1 }
+        Self {
+            state: State::Calling,
+            is_reliable,
+            interval: values.t1,
+        }
     }
 
     pub(super) fn state(&self) -> State {
@@ -109,7 +113,8 @@ impl InviteClient {
             (State::Calling, Input::Cancelled | Input::Timer(_))
             | (State::Proceeding, Input::Timer(_))
             | (State::Completed, Input::Provisional | Input::Success | Input::Cancelled | Input::Timer(_))
-            | (State::Accepted, Input::Provisional | Input::Failure | Input::Cancelled | Input::Timer(_)) => {}
+            | (State::Accepted, Input::Provisional | Input::Failure | Input::Cancelled | Input::Timer(_)) => {
+            }
         }
     }
 
@@ -166,7 +171,11 @@ impl InviteClient {
         steps.push(Step::StopRepeating);
         steps.push(Step::Acknowledge);
         steps.push(Step::PassUp);
-        let wait = if self.is_reliable { Duration::ZERO } else { values.d() };
+        let wait = if self.is_reliable {
+            Duration::ZERO
+        } else {
+            values.d()
+        };
         steps.push(Step::Set(Timer::D, wait));
     }
 }

@@ -41,7 +41,12 @@ impl InviteServer {
     //# When a server transaction is constructed for a request, it enters the
     //# "Proceeding" state.
     pub(super) fn start(is_reliable: bool, values: &TimerValues) -> Self {
-        Self { state: State::Proceeding, is_reliable, has_response: false, interval: values.t1 }
+        Self {
+            state: State::Proceeding,
+            is_reliable,
+            has_response: false,
+            interval: values.t1,
+        }
     }
 
     pub(super) fn state(&self) -> State {
@@ -183,7 +188,11 @@ impl InviteServer {
     fn confirm(&mut self, values: &TimerValues, steps: &mut Steps) {
         self.state = State::Confirmed;
         steps.push(Step::StopRepeating);
-        let wait = if self.is_reliable { Duration::ZERO } else { values.t4 };
+        let wait = if self.is_reliable {
+            Duration::ZERO
+        } else {
+            values.t4
+        };
         steps.push(Step::Set(Timer::I, wait));
     }
 }

@@ -100,7 +100,8 @@ impl Layer {
         bytes: &[u8],
         out: &mut dyn Output,
     ) -> bool {
-        self.servers.respond(&mut self.shared, now, key, status, bytes, out)
+        self.servers
+            .respond(&mut self.shared, now, key, status, bytes, out)
     }
 
     /// Sends the latest provisional or 2xx response to an INVITE once more, for a user that retransmits it.
@@ -143,7 +144,10 @@ impl Layer {
     ///
     /// `branch` is what [`Layer::next_branch`] gave and what the top Via of `bytes` says; a CANCEL has the branch of its
     /// INVITE. `None` if there is no room, or if the branch is not one to start with: used already, or not ours.
-    #[expect(clippy::too_many_arguments, reason = "each is a plain fact of the one request that is started")]
+    #[expect(
+        clippy::too_many_arguments,
+        reason = "each is a plain fact of the one request that is started"
+    )]
     pub fn start(
         &mut self,
         now: Timestamp,
@@ -154,7 +158,18 @@ impl Layer {
         user: u64,
         out: &mut dyn Output,
     ) -> Option<ClientKey> {
-        self.clients.start(&mut self.shared, now, clients::Request { method, branch, path, bytes, user }, out)
+        self.clients.start(
+            &mut self.shared,
+            now,
+            clients::Request {
+                method,
+                branch,
+                path,
+                bytes,
+                user,
+            },
+            out,
+        )
     }
 
     /// Writes the CANCEL for an INVITE into `buffer` and says how long it is; the user starts it with the same branch.
@@ -178,12 +193,7 @@ impl Layer {
     }
 
     /// Takes a response.
-    pub fn on_response(
-        &mut self,
-        now: Timestamp,
-        message: &Message<'_>,
-        out: &mut dyn Output,
-    ) -> OnResponse {
+    pub fn on_response(&mut self, now: Timestamp, message: &Message<'_>, out: &mut dyn Output) -> OnResponse {
         self.clients.on_response(&mut self.shared, now, message, out)
     }
 
@@ -197,12 +207,7 @@ impl Layer {
     }
 
     /// Runs every timer that is due at `now`.
-    pub fn expire(
-        &mut self,
-        now: Timestamp,
-        out: &mut dyn Output,
-        events: &mut dyn FnMut(TransactionEvent),
-    ) {
+    pub fn expire(&mut self, now: Timestamp, out: &mut dyn Output, events: &mut dyn FnMut(TransactionEvent)) {
         while let Some(due) = self.shared.wheel.pop_expired(now) {
             match due.side {
                 Side::Client => self.clients.on_timer(&mut self.shared, now, due, out, events),
@@ -238,7 +243,11 @@ impl Layer {
 
 impl Running {
     fn set(&mut self, wheel: &mut Wheel<Due>, now: Timestamp, after: Duration, due: Due) {
-        let key = if due.timer.repeats() { &mut self.repeat } else { &mut self.wait };
+        let key = if due.timer.repeats() {
+            &mut self.repeat
+        } else {
+            &mut self.wait
+        };
         if let Some(key) = key.take() {
             wheel.cancel(key);
         }

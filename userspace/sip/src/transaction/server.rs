@@ -47,7 +47,12 @@ impl Server {
         //= https://www.rfc-editor.org/rfc/rfc4320#section-4.1
         //# An SIP element MAY respond to a non-INVITE request with a
         //# Status-Code of 100 over a reliable transport at any time.
-        Self { state: State::Trying, is_reliable, may_send_trying: is_reliable, has_final: false }
+        Self {
+            state: State::Trying,
+            is_reliable,
+            may_send_trying: is_reliable,
+            has_final: false,
+        }
     }
 
     pub(super) fn on(&mut self, input: Input, values: &TimerValues, steps: &mut Steps) {
@@ -95,7 +100,8 @@ impl Server {
             //= https://www.rfc-editor.org/rfc/rfc3261#section-17.2.2
             //# Any other final responses passed by the TU to the server
             //# transaction MUST be discarded while in the "Completed" state.
-            (State::Completed, Input::Final | Input::RequestTimeout | Input::Trying | Input::Provisional) => {}
+            (State::Completed, Input::Final | Input::RequestTimeout | Input::Trying | Input::Provisional) => {
+            }
             //= https://www.rfc-editor.org/rfc/rfc3261#section-17.2.2
             //# The
             //# server transaction remains in this state until Timer J fires, at
@@ -129,7 +135,11 @@ impl Server {
     //# seconds for reliable transports.
     fn complete(&mut self, values: &TimerValues, steps: &mut Steps) {
         self.state = State::Completed;
-        let wait = if self.is_reliable { Duration::ZERO } else { values.timeout() };
+        let wait = if self.is_reliable {
+            Duration::ZERO
+        } else {
+            values.timeout()
+        };
         steps.push(Step::Set(Timer::J, wait));
     }
 }

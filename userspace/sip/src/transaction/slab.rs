@@ -37,12 +37,19 @@ impl<T: Default> Slab<T> {
                 previous: if index == 0 { NONE } else { index - 1 },
             })
             .collect();
-        Self { entries, free: if capacity == 0 { NONE } else { 0 }, len: 0 }
+        Self {
+            entries,
+            free: if capacity == 0 { NONE } else { 0 },
+            len: 0,
+        }
     }
 
     /// The place that is best taken next: the one given back last, whose buffers are warm.
     pub(super) fn vacant(&self) -> Option<Place> {
-        self.entries.get(self.free as usize).map(|entry| Place { index: self.free, generation: entry.generation })
+        self.entries.get(self.free as usize).map(|entry| Place {
+            index: self.free,
+            generation: entry.generation,
+        })
     }
 
     /// Takes a vacant place. `None` if it is not vacant or was used since `place` was learnt.
@@ -68,7 +75,9 @@ impl<T: Default> Slab<T> {
     /// Gives a place back; every `Place` that names it is stale from here on.
     pub(super) fn release(&mut self, place: Place) {
         let head = self.free;
-        let Some(entry) = self.entries.get_mut(place.index as usize) else { return };
+        let Some(entry) = self.entries.get_mut(place.index as usize) else {
+            return;
+        };
         if !entry.is_used || entry.generation != place.generation {
             return;
         }
@@ -102,9 +111,18 @@ impl<T: Default> Slab<T> {
         self.entries
             .get(index as usize)
             .filter(|entry| entry.is_used)
-            .map(|entry| (Place { index, generation: entry.generation }, &entry.value))
+            .map(|entry| {
+                (
+                    Place {
+                        index,
+                        generation: entry.generation,
+                    },
+                    &entry.value,
+                )
+            })
     }
 
+    #[cfg(test)]
     pub(super) fn len(&self) -> u32 {
         self.len
     }
@@ -126,7 +144,10 @@ mod tests {
         assert_eq!(slab.vacant(), None);
         slab.release(first);
         let again = slab.vacant().unwrap();
-        assert_eq!((again.index, again.generation), (first.index, first.generation + 1));
+        assert_eq!(
+            (again.index, again.generation),
+            (first.index, first.generation + 1)
+        );
         assert!(slab.get(first).is_none() && slab.get(second).is_some());
         assert_eq!(slab.len(), 1);
     }
@@ -134,7 +155,10 @@ mod tests {
     #[test]
     fn any_vacant_place_can_be_taken() {
         let mut slab: Slab<u8> = Slab::new(4);
-        let middle = Place { index: 2, generation: 0 };
+        let middle = Place {
+            index: 2,
+            generation: 0,
+        };
         assert!(slab.take(middle).is_some());
         assert!(slab.take(middle).is_none(), "taken already");
         let rest: Vec<u32> = core::iter::from_fn(|| {
@@ -156,6 +180,12 @@ mod tests {
         slab.release(place);
         slab.release(place);
         assert_eq!(slab.len(), 0);
-        assert_eq!(slab.vacant(), Some(Place { index: 0, generation: 1 }));
+        assert_eq!(
+            slab.vacant(),
+            Some(Place {
+                index: 0,
+                generation: 1
+            })
+        );
     }
 }

@@ -40,7 +40,10 @@ pub(super) struct Steps {
 
 impl Steps {
     pub(super) const fn new() -> Self {
-        Self { steps: [Step::Terminate; STEPS_MAX], len: 0 }
+        Self {
+            steps: [Step::Terminate; STEPS_MAX],
+            len: 0,
+        }
     }
 
     pub(super) fn push(&mut self, step: Step) {

@@ -11,7 +11,10 @@ pub(super) struct Hasher {
 
 impl Hasher {
     pub(super) const fn new(seed: u64) -> Self {
-        Self { k0: mixed(seed), k1: mixed(seed ^ 0x9e37_79b9_7f4a_7c15) }
+        Self {
+            k0: mixed(seed),
+            k1: mixed(seed ^ 0x9e37_79b9_7f4a_7c15),
+        }
     }
 
     pub(super) fn hash(self, bytes: &[u8]) -> u64 {
@@ -54,7 +57,10 @@ struct Cell {
 impl Table {
     pub(super) fn new(capacity: u32) -> Self {
         let size = (capacity as usize).saturating_mul(2).next_power_of_two().max(2);
-        Self { cells: (0..size).map(|_| EMPTY).collect(), mask: size - 1 }
+        Self {
+            cells: (0..size).map(|_| EMPTY).collect(),
+            mask: size - 1,
+        }
     }
 
     /// The first index stored under `hash` for which `matches` holds.
@@ -136,7 +142,10 @@ const fn mixed(seed: u64) -> u64 {
 }
 
 const VACANT: u32 = u32::MAX;
-const EMPTY: Cell = Cell { hash: 0, index: VACANT };
+const EMPTY: Cell = Cell {
+    hash: 0,
+    index: VACANT,
+};
 
 #[cfg(test)]
 mod tests;

@@ -21,7 +21,11 @@ impl Default for TimerValues {
         //= https://www.rfc-editor.org/rfc/rfc3261#section-17.1.2.2
         //# For the default values of T1 and T2, this results in
         //# intervals of 500 ms, 1 s, 2 s, 4 s, 4 s, 4 s, etc.
-        Self { t1: Duration::from_millis(500), t2: Duration::from_secs(4), t4: Duration::from_secs(5) }
+        Self {
+            t1: Duration::from_millis(500),
+            t2: Duration::from_secs(4),
+            t4: Duration::from_secs(5),
+        }
     }
 }
 

@@ -63,12 +63,23 @@ enum Machine {
 
 impl Clients {
     pub(super) fn new(capacity: u32, owner: u8) -> Self {
-        Self { slots: Slab::new(capacity), owner, scratch: vec![0; crate::limits::MESSAGE_BYTES_MAX] }
+        Self {
+            slots: Slab::new(capacity),
+            owner,
+            scratch: vec![0; crate::limits::MESSAGE_BYTES_MAX],
+        }
     }
 
     pub(super) fn next_branch(&self, entropy: u64) -> Option<TokenText> {
         let Place { index, generation } = self.slots.vacant()?;
-        Some(token::branch(Token { owner: self.owner, index, generation }, entropy))
+        Some(token::branch(
+            Token {
+                owner: self.owner,
+                index,
+                generation,
+            },
+            entropy,
+        ))
     }
 
     pub(super) fn start(
@@ -116,7 +127,11 @@ impl Clients {
 
     /// The place that a branch of ours names.
     fn place_in(&self, branch: &[u8]) -> Option<Place> {
-        let Token { owner, index, generation } = token::owner_of_branch(branch)?;
+        let Token {
+            owner,
+            index,
+            generation,
+        } = token::owner_of_branch(branch)?;
         (owner == self.owner).then_some(Place { index, generation })
     }
 
@@ -128,7 +143,9 @@ impl Clients {
         cancel: Place,
         out: &mut dyn Output,
     ) {
-        let Some(slot) = self.slots.get_mut(invite) else { return };
+        let Some(slot) = self.slots.get_mut(invite) else {
+            return;
+        };
         slot.cancel = Some(cancel);
         let mut steps = Steps::new();
         if let Some(Machine::Invite(machine)) = &mut slot.machine {
@@ -175,7 +192,10 @@ impl Clients {
         }
         self.carry_out(shared, now, place, &steps, out, Some(message));
         if steps.contains(Step::PassUp) {
-            OnResponse::Pass { key: ClientKey(place), user }
+            OnResponse::Pass {
+                key: ClientKey(place),
+                user,
+            }
         } else if steps.contains(Step::PassUpAgain) {
             shared.counters.absorbed += 1;
             OnResponse::SuccessAgain { user }
@@ -201,8 +221,10 @@ impl Clients {
         //# Via header field of the request that created the transaction.
         let branch = message.top_via().branch()?;
         let mut place = self.place_in(branch)?;
-        let named =
-            self.slots.get(place).filter(|slot| slot.branch.as_bytes().eq_ignore_ascii_case(branch))?;
+        let named = self
+            .slots
+            .get(place)
+            .filter(|slot| slot.branch.as_bytes().eq_ignore_ascii_case(branch))?;
         //= https://www.rfc-editor.org/rfc/rfc3261#section-17.1.3
         //# If the method parameter in the CSeq header field matches the
         //# method of the request that created the transaction.  The
@@ -224,7 +246,9 @@ impl Clients {
         out: &mut dyn Output,
         events: &mut dyn FnMut(TransactionEvent),
     ) {
-        let Some(slot) = self.slots.get_mut(due.place) else { return };
+        let Some(slot) = self.slots.get_mut(due.place) else {
+            return;
+        };
         let mut steps = Steps::new();
         match &mut slot.machine {
             Some(Machine::Invite(machine)) => {
@@ -256,7 +280,9 @@ impl Clients {
         out: &mut dyn Output,
         response: Option<&Message<'_>>,
     ) {
-        let Some(slot) = self.slots.get_mut(place) else { return };
+        let Some(slot) = self.slots.get_mut(place) else {
+            return;
+        };
         for step in steps.as_slice() {
             match *step {
                 Step::Transmit => out.send(&slot.path, &slot.message),
@@ -278,7 +304,11 @@ impl Clients {
                     }
                 }
                 Step::Set(timer, after) => {
-                    let due = Due { side: Side::Client, place, timer };
+                    let due = Due {
+                        side: Side::Client,
+                        place,
+                        timer,
+                    };
                     slot.running.set(&mut shared.wheel, now, after, due);
                 }
                 Step::StopRepeating => slot.running.stop_repeating(&mut shared.wheel),
@@ -301,7 +331,9 @@ impl Clients {
 
     /// Ends a transaction. The place of an INVITE whose CANCEL still runs is given back together with the CANCEL's.
     fn end(&mut self, shared: &mut Shared, place: Place) {
-        let Some(slot) = self.slots.get_mut(place) else { return };
+        let Some(slot) = self.slots.get_mut(place) else {
+            return;
+        };
         slot.running.stop(&mut shared.wheel);
         match slot.machine.take() {
             Some(Machine::Invite(_)) => shared.counts.invite_clients -= 1,
@@ -385,7 +417,12 @@ impl Default for Slot {
         Self {
             machine: None,
             method: Method::Other,
-            path: Path { zone: 0, transport: Transport::Udp, local: nowhere, remote: nowhere },
+            path: Path {
+                zone: 0,
+                transport: Transport::Udp,
+                local: nowhere,
+                remote: nowhere,
+            },
             user: 0,
             branch: TokenText::EMPTY,
             message: Vec::new(),
@@ -400,7 +437,9 @@ impl Default for Slot {
 /// The text of a branch, if it is one that we mint.
 fn minted(branch: &[u8]) -> Option<TokenText> {
     let token = token::owner_of_branch(branch)?;
-    let entropy = branch.last_chunk::<16>().and_then(|digits| str::from_utf8(digits).ok())?;
+    let entropy = branch
+        .last_chunk::<16>()
+        .and_then(|digits| str::from_utf8(digits).ok())?;
     let text = token::branch(token, u64::from_str_radix(entropy, 16).ok()?);
     (text.as_bytes() == branch).then_some(text)
 }
@@ -416,5 +455,9 @@ fn invite_input(status: Status) -> invite_client::Input {
 }
 
 fn input(status: Status) -> client::Input {
-    if status.is_final() { client::Input::Final } else { client::Input::Provisional }
+    if status.is_final() {
+        client::Input::Final
+    } else {
+        client::Input::Provisional
+    }
 }

@@ -89,7 +89,10 @@ impl Servers {
         self.create(shared, now, place, hash, message, path, out);
         if message.method() == Method::Cancel {
             let invite = self.invite_of(message, path);
-            return OnRequest::Cancel { cancel: ServerKey(place), invite };
+            return OnRequest::Cancel {
+                cancel: ServerKey(place),
+                invite,
+            };
         }
         if is_merged {
             shared.counters.merged += 1;
@@ -99,7 +102,11 @@ impl Servers {
     }
 
     fn find(&self, hash: u64) -> Option<Place> {
-        let is_same = |index| self.slots.at(index).is_some_and(|(_, slot)| slot.key.is_same(&self.key));
+        let is_same = |index| {
+            self.slots
+                .at(index)
+                .is_some_and(|(_, slot)| slot.key.is_same(&self.key))
+        };
         let index = self.by_key.find(hash, is_same)?;
         self.slots.at(index).map(|(place, _)| place)
     }
@@ -117,11 +124,16 @@ impl Servers {
         let found = self.by_key.find(hash, |index| {
             self.slots.at(index).is_some_and(|(_, slot)| {
                 let response = parse(&slot.message).ok();
-                self.key.acknowledges(ack, &slot.key, || response.and_then(|response| response.to().tag()))
+                self.key.acknowledges(ack, &slot.key, || {
+                    response.and_then(|response| response.to().tag())
+                })
             })
         });
-        let place = found.and_then(|index| self.slots.at(index)).map(|(place, _)| place);
-        let Some((place, slot)) = place.and_then(|place| self.slots.get_mut(place).map(|slot| (place, slot))) else {
+        let place = found
+            .and_then(|index| self.slots.at(index))
+            .map(|(place, _)| place);
+        let Some((place, slot)) = place.and_then(|place| self.slots.get_mut(place).map(|slot| (place, slot)))
+        else {
             return OnRequest::AckForSuccess;
         };
         let mut steps = Steps::new();
@@ -129,18 +141,18 @@ impl Servers {
             machine.on(invite_server::Input::Ack, &shared.values, &mut steps);
         }
         self.carry_out(shared, now, place, &steps, out);
-        if steps.contains(Step::PassUp) { OnRequest::AckForSuccess } else { OnRequest::Absorbed }
+        if steps.contains(Step::PassUp) {
+            OnRequest::AckForSuccess
+        } else {
+            OnRequest::Absorbed
+        }
     }
 
-    fn on_retransmission(
-        &mut self,
-        shared: &mut Shared,
-        now: Timestamp,
-        place: Place,
-        out: &mut dyn Output,
-    ) {
+    fn on_retransmission(&mut self, shared: &mut Shared, now: Timestamp, place: Place, out: &mut dyn Output) {
         shared.counters.absorbed += 1;
-        let Some(slot) = self.slots.get_mut(place) else { return };
+        let Some(slot) = self.slots.get_mut(place) else {
+            return;
+        };
         let mut steps = Steps::new();
         match &mut slot.machine {
             Some(Machine::Invite(machine)) => {
@@ -161,11 +173,18 @@ impl Servers {
             return false;
         }
         let hash = self.hasher.hash(&self.identity);
-        let is_equal = |index| self.slots.at(index).is_some_and(|(_, slot)| slot.identity == self.identity);
+        let is_equal = |index| {
+            self.slots
+                .at(index)
+                .is_some_and(|(_, slot)| slot.identity == self.identity)
+        };
         self.by_identity.find(hash, is_equal).is_some()
     }
 
-    #[expect(clippy::too_many_arguments, reason = "each is a plain fact of the one request that came")]
+    #[expect(
+        clippy::too_many_arguments,
+        reason = "each is a plain fact of the one request that came"
+    )]
     fn create(
         &mut self,
         shared: &mut Shared,
@@ -176,7 +195,9 @@ impl Servers {
         path: &Path,
         out: &mut dyn Output,
     ) {
-        let Some(slot) = self.slots.take(place) else { return };
+        let Some(slot) = self.slots.take(place) else {
+            return;
+        };
         let is_reliable = path.transport.is_reliable();
         slot.path = *path;
         if !is_reliable {
@@ -223,7 +244,9 @@ impl Servers {
         bytes: &[u8],
         out: &mut dyn Output,
     ) -> bool {
-        let Some(slot) = self.slots.get_mut(key.0) else { return false };
+        let Some(slot) = self.slots.get_mut(key.0) else {
+            return false;
+        };
         let mut steps = Steps::new();
         match &mut slot.machine {
             Some(Machine::Invite(machine)) => machine.on(invite_input(status), &shared.values, &mut steps),
@@ -240,7 +263,9 @@ impl Servers {
     }
 
     pub(super) fn resend(&mut self, shared: &mut Shared, key: ServerKey, out: &mut dyn Output) -> bool {
-        let Some(slot) = self.slots.get(key.0) else { return false };
+        let Some(slot) = self.slots.get(key.0) else {
+            return false;
+        };
         let is_users = match &slot.machine {
             Some(Machine::Invite(machine)) => match machine.state() {
                 invite_server::State::Proceeding | invite_server::State::Accepted => !slot.message.is_empty(),
@@ -275,7 +300,9 @@ impl Servers {
         out: &mut dyn Output,
         events: &mut dyn FnMut(TransactionEvent),
     ) {
-        let Some(slot) = self.slots.get_mut(due.place) else { return };
+        let Some(slot) = self.slots.get_mut(due.place) else {
+            return;
+        };
         let mut steps = Steps::new();
         match &mut slot.machine {
             Some(Machine::Invite(machine)) => {
@@ -309,7 +336,9 @@ impl Servers {
         steps: &Steps,
         out: &mut dyn Output,
     ) {
-        let Some(slot) = self.slots.get_mut(place) else { return };
+        let Some(slot) = self.slots.get_mut(place) else {
+            return;
+        };
         for step in steps.as_slice() {
             match *step {
                 Step::Transmit => out.send(&slot.path, &slot.message),
@@ -318,7 +347,11 @@ impl Servers {
                     out.send(&slot.path, &slot.message);
                 }
                 Step::Set(timer, after) => {
-                    let due = Due { side: Side::Server, place, timer };
+                    let due = Due {
+                        side: Side::Server,
+                        place,
+                        timer,
+                    };
                     slot.running.set(&mut shared.wheel, now, after, due);
                 }
                 Step::StopRepeating => slot.running.stop_repeating(&mut shared.wheel),
@@ -345,7 +378,9 @@ impl Servers {
     }
 
     fn end(&mut self, shared: &mut Shared, place: Place) {
-        let Some(slot) = self.slots.get_mut(place) else { return };
+        let Some(slot) = self.slots.get_mut(place) else {
+            return;
+        };
         slot.running.stop(&mut shared.wheel);
         match slot.machine.take() {
             Some(Machine::Invite(_)) => shared.counts.invite_servers -= 1,
@@ -375,7 +410,12 @@ impl Default for Slot {
         let nowhere = core::net::SocketAddr::from(([0, 0, 0, 0], 0));
         Self {
             machine: None,
-            path: Path { zone: 0, transport: Transport::Udp, local: nowhere, remote: nowhere },
+            path: Path {
+                zone: 0,
+                transport: Transport::Udp,
+                local: nowhere,
+                remote: nowhere,
+            },
             user: 0,
             key: Key::default(),
             key_hash: 0,
