@@ -98,6 +98,8 @@ kinds! {
     BadMaxForwards => "bad_max_forwards",
     /// Content-Length is not a number.
     BadContentLength => "bad_content_length",
+    /// No Content-Length in a message of a stream.
+    MissingContentLength => "missing_content_length",
     /// Content-Length promises more than the datagram holds.
     BodyTruncated => "body_truncated",
 }

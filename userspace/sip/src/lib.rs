@@ -11,11 +11,14 @@ extern crate alloc;
 #[cfg(test)]
 extern crate std;
 
+pub mod dialog;
 pub mod error;
+pub mod framing;
 pub mod header;
 pub mod limits;
 pub mod message;
 pub mod method;
+pub mod multipart;
 pub mod parse;
 pub mod path;
 mod scan;

@@ -10,9 +10,6 @@ pub const FIELDS_MAX: usize = 128;
 /// Most header bytes that a stream may send before the empty line. Twice the largest real header section.
 pub const STREAM_HEADER_BYTES_MAX: usize = 32_768;
 
-/// Most bytes of bare CRLF keep-alives swallowed in one step of a stream.
-pub const STREAM_KEEPALIVE_BYTES_MAX: usize = 4_096;
-
 /// Most media descriptions of one session description. WebRTC bundles reach about ten.
 pub const SDP_MEDIA_MAX: usize = 16;
 

@@ -294,7 +294,7 @@ fn status_line(line: &[u8]) -> Result<Start<'_>, (Kind, usize)> {
 
 /// End of the line that begins at `at`, where its CRLF stands; or the fault that ends it.
 #[inline]
-fn line_end(bytes: &[u8], at: usize) -> (usize, Option<ParseError>) {
+pub(crate) fn line_end(bytes: &[u8], at: usize) -> (usize, Option<ParseError>) {
     let rest = bytes.get(at..).unwrap_or_default();
     let Some(len) = memchr2(b'\r', b'\n', rest) else {
         return (bytes.len(), Some(ParseError { kind: Kind::NoEndOfHeaders, offset: bytes.len() }));
@@ -309,7 +309,7 @@ fn line_end(bytes: &[u8], at: usize) -> (usize, Option<ParseError>) {
 }
 
 /// A line of the header section.
-enum Line {
+pub(crate) enum Line {
     /// A field and the position behind it.
     Field(FieldSpan, usize),
     /// The empty line; the body begins here.
@@ -318,7 +318,7 @@ enum Line {
 
 /// Reads the field that begins at `at`, with its continuation lines.
 #[inline]
-fn field_line(bytes: &[u8], at: usize) -> Result<Line, ParseError> {
+pub(crate) fn field_line(bytes: &[u8], at: usize) -> Result<Line, ParseError> {
     let (mut end, fault) = line_end(bytes, at);
     if let Some(fault) = fault {
         return Err(fault);

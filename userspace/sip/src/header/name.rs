@@ -247,7 +247,7 @@ mod tests {
 
     #[test]
     fn near_misses_are_other() {
-        for name in ["", "X", "Vi", "Viaa", "Content_Length", "P-Asserted-1dentity", "P-Assertedxxdentity"] {
+        for name in ["", "Z", "Vi", "Viaa", "Content_Length", "P-Asserted-1dentity", "P-Assertedxxdentity"] {
             assert_eq!(Name::from_bytes(name.as_bytes()), Name::Other, "{name}");
         }
     }

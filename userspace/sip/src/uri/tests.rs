@@ -31,7 +31,7 @@ fn tel_and_unknown_schemes() {
 fn what_is_not_a_uri() {
     for text in [
         "", ":", "sip", "sip:", "sip:a@", "sip:@h", "sip:a@b@c", "sip:h:", "sip:h:65536", "sip:h:-1", "sip:[::1",
-        "sip:[::1%25eth0]", "sip:2001:db8::10", "sip:h x", "<sip:h>", "100@192.0.2.1", "sip:h\xc3\xa4", "tel:", "urn:",
+        "sip:[::1%25eth0]", "sip:2001:db8::10", "sip:h x", "<sip:h>", "100@192.0.2.1", "sip:h\u{e4}", "tel:", "urn:",
         "1a:b", "sip:a b@h", "sip:h;a=<b>",
     ] {
         assert!(Uri::parse(text.as_bytes()).is_err(), "{text}");
