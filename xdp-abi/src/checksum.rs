@@ -107,3 +107,6 @@ impl Sum {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -10,12 +10,18 @@
 #![no_std]
 #![forbid(unsafe_code)]
 
+#[cfg(test)]
+extern crate std;
+
 pub mod checksum;
 pub mod classify;
 pub mod header;
 pub mod map;
 pub mod rewrite;
 pub mod verdict;
+
+#[cfg(test)]
+mod fixture;
 
 pub use classify::{Classified, Steering, Tables, classify};
 pub use header::{Address, Bytes, BytesMut, Egress, Layout};
