@@ -310,7 +310,7 @@ impl Dialog {
         let mut writer = Writer::new(buffer);
         self.route_set
             .write(method, &self.remote_target, &mut writer, |writer| {
-                path.write_via(branch, writer)
+                path.write_via(branch, writer);
             });
         writer.field(b"Max-Forwards", b"70");
         //= https://www.rfc-editor.org/rfc/rfc3261#section-12.2.1.1

@@ -166,6 +166,3 @@ fn is_unique(branch: &[u8]) -> bool {
 }
 
 const COOKIE: &[u8] = b"z9hG4bK";
-
-#[cfg(test)]
-mod tests;

@@ -113,3 +113,21 @@ impl Timer {
         }
     }
 }
+
+/// Every timer, for tests that show which ones a state ignores.
+#[cfg(test)]
+pub(super) const ALL_TIMERS: [Timer; 13] = [
+    Timer::A,
+    Timer::B,
+    Timer::D,
+    Timer::E,
+    Timer::F,
+    Timer::G,
+    Timer::H,
+    Timer::I,
+    Timer::J,
+    Timer::K,
+    Timer::L,
+    Timer::M,
+    Timer::Trying,
+];
