@@ -5,7 +5,7 @@ use std::time::Duration;
 use trunkline_tests::conserve::{Expected, assert_conserved};
 use trunkline_tests::topology::Host;
 
-use crate::scene::{SOCKET, Scene, XDP, in_setups};
+use crate::scene::{Exchanged, SOCKET, Scene, XDP, in_setups};
 
 in_setups! { call_with_media:
     xdp = XDP;
@@ -66,5 +66,17 @@ fn place_calls(scene: &Scene, calls: u16) {
         "{sent} packets sent, {} of them media",
         exchanged.packets()
     );
+    let recorded = |from: &str| -> u64 {
+        let records = edge.call_records();
+        records
+            .iter()
+            .filter_map(|record| record[from]["packets"].as_u64())
+            .sum()
+    };
+    let packets = (
+        Exchanged::sent(&exchanged.pbx),
+        Exchanged::sent(&exchanged.carrier),
+    );
+    assert_eq!((recorded("from_caller"), recorded("from_callee")), packets);
     edge.stop();
 }

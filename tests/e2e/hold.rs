@@ -1,7 +1,7 @@
 //! A call is held and taken back by re-INVITE; media flows before, and again after.
 
 use std::thread::sleep;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use trunkline_tests::conserve::{Expected, assert_conserved};
 use trunkline_tests::topology::Host;
@@ -24,8 +24,9 @@ fn hold(scene: &Scene) {
     sleep(phase / 3);
     media.end();
     // The held phase is silent; afterwards both sides send again, to the same ports.
-    let taken_back = || pbx.messages().matches("a=sendrecv").count() >= 4;
-    while !taken_back() {
+    let deadline = Instant::now() + 4 * phase;
+    while pbx.messages().matches("a=sendrecv").count() < 4 {
+        assert!(Instant::now() < deadline, "the call is taken back: {}", pbx.messages());
         sleep(Duration::from_millis(20));
     }
     sleep(Duration::from_millis(100));

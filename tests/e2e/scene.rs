@@ -252,10 +252,11 @@ pub(crate) struct Exchanged {
 impl Exchanged {
     /// Packets sent by both sides.
     pub(crate) fn packets(&self) -> u64 {
-        self.pbx
-            .iter()
-            .chain(&self.carrier)
-            .map(|report| u64::from(report.sent))
-            .sum()
+        Self::sent(&self.pbx) + Self::sent(&self.carrier)
+    }
+
+    /// Packets sent by one side.
+    pub(crate) fn sent(side: &[StreamReport]) -> u64 {
+        side.iter().map(|report| u64::from(report.sent)).sum()
     }
 }
