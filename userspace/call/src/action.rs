@@ -109,6 +109,12 @@ impl Actions {
         self.overflowed
     }
 
+    /// The call that the last input turned out to belong to, until [`clear`](Self::clear).
+    #[must_use]
+    pub fn attributed(&self) -> Option<CallRef> {
+        self.call
+    }
+
     /// From here on datagrams belong to this call.
     pub(crate) fn attribute(&mut self, call: Option<CallRef>) {
         self.call = call;
@@ -127,6 +133,10 @@ impl Output for Actions {
             return;
         }
         self.arena.extend_from_slice(bytes);
-        self.list.push(Action::Send { path: *path, range: start..start + bytes.len(), call: self.call });
+        self.list.push(Action::Send {
+            path: *path,
+            range: start..start + bytes.len(),
+            call: self.call,
+        });
     }
 }

@@ -88,7 +88,11 @@ impl MediaTotals {
         let expected = self.packets.saturating_add(self.lost) as f64;
         let loss_percent = 100.0 * self.lost as f64 / expected;
         let delay_ms = 2.0 * self.jitter_ms() + 20.0;
-        let late = if delay_ms > 177.3 { 0.11 * (delay_ms - 177.3) } else { 0.0 };
+        let late = if delay_ms > 177.3 {
+            0.11 * (delay_ms - 177.3)
+        } else {
+            0.0
+        };
         let r = (93.2 - 0.024 * delay_ms - late - 2.5 * loss_percent).clamp(0.0, 100.0);
         let mos = 1.0 + 0.035 * r + r * (r - 60.0) * (100.0 - r) * 7e-6;
         Some(mos.clamp(1.0, 4.5))
@@ -154,13 +158,16 @@ impl CdrRecord {
     /// From the start to the first 18x, or to the answer if there was none.
     #[must_use]
     pub fn setup(&self) -> Option<Duration> {
-        self.ring.or(self.answer).map(|at| at.saturating_since(self.start))
+        self.ring
+            .or(self.answer)
+            .map(|at| at.saturating_since(self.start))
     }
 
     /// From the answer to the end; zero for a call that was not answered.
     #[must_use]
     pub fn duration(&self) -> Duration {
-        self.answer.map_or(Duration::ZERO, |at| self.end.saturating_since(at))
+        self.answer
+            .map_or(Duration::ZERO, |at| self.end.saturating_since(at))
     }
 
     /// Whole seconds to bill: the duration, rounded up.
@@ -173,7 +180,8 @@ impl CdrRecord {
     /// Price of the call in millionths of the currency unit, if the route has a price.
     #[must_use]
     pub fn price(&self) -> Option<u64> {
-        self.price_micros.map(|per_minute| per_minute.saturating_mul(self.billed_secs()).div_ceil(60))
+        self.price_micros
+            .map(|per_minute| per_minute.saturating_mul(self.billed_secs()).div_ceil(60))
     }
 }
 
@@ -225,15 +233,26 @@ mod tests {
 
     #[test]
     fn an_unanswered_attempt_costs_nothing() {
-        let record = CdrRecord { price_micros: Some(5), end: at(10), ..CdrRecord::default() };
+        let record = CdrRecord {
+            price_micros: Some(5),
+            end: at(10),
+            ..CdrRecord::default()
+        };
         assert_eq!(record.billed_secs(), 0);
         assert_eq!(record.price(), Some(0));
     }
 
     #[test]
     fn opinion_score_falls_with_loss() {
-        let clean = MediaTotals { packets: 1000, ..MediaTotals::default() };
-        let lossy = MediaTotals { packets: 900, lost: 100, ..MediaTotals::default() };
+        let clean = MediaTotals {
+            packets: 1000,
+            ..MediaTotals::default()
+        };
+        let lossy = MediaTotals {
+            packets: 900,
+            lost: 100,
+            ..MediaTotals::default()
+        };
         let (clean, lossy) = (clean.mos().unwrap(), lossy.mos().unwrap());
         assert!(clean > 4.3 && lossy < clean - 0.5, "{clean} {lossy}");
         assert_eq!(MediaTotals::default().mos(), None);

@@ -13,9 +13,19 @@
 extern crate alloc;
 
 pub mod action;
+pub mod admission;
+mod b2bua;
+mod call;
 pub mod calls;
 pub mod cdr;
 pub mod ctx;
+pub mod header_policy;
+mod leg;
+mod media_plan;
+pub mod number;
+pub mod owner;
 pub mod plan;
+mod probe;
 pub mod report;
+pub mod route;
 pub mod trunk;

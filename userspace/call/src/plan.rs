@@ -15,6 +15,8 @@ use trunkline_sip::path::Transport;
 
 use crate::trunk::TrunkState;
 
+mod lookup;
+
 /// Index of a zone in [`RoutePlan::zones`].
 pub type ZoneId = u8;
 
@@ -84,6 +86,8 @@ pub struct RoutePlan {
     pub attempt_timeout: Duration,
     /// See [`RING_TIMEOUT`].
     pub ring_timeout: Duration,
+    lookup: lookup::Lookup,
+    media_prefixes: Vec<Arc<[trunkline_media::Prefix]>>,
 }
 
 /// One side of the network.
@@ -285,7 +289,11 @@ impl RouteTrunk {
     /// A trunk with weight 1 and no price.
     #[must_use]
     pub fn new(trunk: TrunkId) -> Self {
-        Self { trunk, weight: 1, price_micros: None }
+        Self {
+            trunk,
+            weight: 1,
+            price_micros: None,
+        }
     }
 }
 
@@ -312,7 +320,10 @@ pub struct FailoverOn {
 
 impl Default for FailoverOn {
     fn default() -> Self {
-        Self { codes: alloc::vec![408, 500, 503], timeout: true }
+        Self {
+            codes: alloc::vec![408, 500, 503],
+            timeout: true,
+        }
     }
 }
 
@@ -339,6 +350,8 @@ impl RoutePlan {
     /// trunk has more than one state per peer.
     pub fn new(parts: Parts) -> Result<Self, PlanError> {
         let plan = Self {
+            lookup: lookup::Lookup::new(&parts.dids, &parts.routes),
+            media_prefixes: parts.trunks.iter().map(media_prefixes).collect(),
             epoch: parts.epoch,
             node_name: parts.node_name,
             zones: parts.zones,
@@ -359,7 +372,10 @@ impl RoutePlan {
         }
         for zone in &self.zones {
             if zone.addresses.is_empty() || zone.listeners.is_empty() {
-                return refuse(&alloc::format!("zone {} has no address or no listener", zone.name));
+                return refuse(&alloc::format!(
+                    "zone {} has no address or no listener",
+                    zone.name
+                ));
             }
         }
         for trunk in &self.trunks {
@@ -367,7 +383,10 @@ impl RoutePlan {
                 return refuse(&alloc::format!("trunk {} is in no zone", trunk.name));
             }
             if trunk.state.peer_count() != trunk.peers.len() {
-                return refuse(&alloc::format!("trunk {} has a state for other peers", trunk.name));
+                return refuse(&alloc::format!(
+                    "trunk {} has a state for other peers",
+                    trunk.name
+                ));
             }
         }
         Ok(())
@@ -394,6 +413,12 @@ impl RoutePlan {
         self.trunks.get(usize::from(id))
     }
 
+    /// The prefixes from which a trunk may send media beside the signalled host: those it may signal from.
+    #[must_use]
+    pub fn media_prefixes(&self, id: TrunkId) -> Option<Arc<[trunkline_media::Prefix]>> {
+        self.media_prefixes.get(usize::from(id)).map(Arc::clone)
+    }
+
     /// The zone with this index.
     #[must_use]
     pub fn zone(&self, id: ZoneId) -> Option<&Zone> {
@@ -403,7 +428,10 @@ impl RoutePlan {
     /// The trunk with this name.
     #[must_use]
     pub fn trunk_by_name(&self, name: &str) -> Option<TrunkId> {
-        self.trunks.iter().position(|t| t.name == name).map(|i| i as TrunkId)
+        self.trunks
+            .iter()
+            .position(|t| t.name == name)
+            .map(|i| i as TrunkId)
     }
 
     /// The trunk that a datagram from `source` in `zone` belongs to.
@@ -416,7 +444,12 @@ impl RoutePlan {
             if trunk.zone != zone {
                 continue;
             }
-            let covered = trunk.sources.iter().filter(|p| p.covers(source.ip())).map(|p| u16::from(p.len)).max();
+            let covered = trunk
+                .sources
+                .iter()
+                .filter(|p| p.covers(source.ip()))
+                .map(|p| u16::from(p.len))
+                .max();
             let Some(mut rank) = covered else { continue };
             if trunk.peers.iter().any(|p| p.address == source) {
                 rank += 1000;
@@ -433,13 +466,19 @@ impl Zone {
     /// Our address in this zone of the family of `peer`.
     #[must_use]
     pub fn address_towards(&self, peer: IpAddr) -> Option<IpAddr> {
-        self.addresses.iter().copied().find(|a| a.is_ipv4() == peer.is_ipv4())
+        self.addresses
+            .iter()
+            .copied()
+            .find(|a| a.is_ipv4() == peer.is_ipv4())
     }
 
     /// The port that we listen on for `transport`, if we do.
     #[must_use]
     pub fn port_of(&self, transport: Transport) -> Option<u16> {
-        self.listeners.iter().find(|l| l.transport == transport).map(|l| l.port)
+        self.listeners
+            .iter()
+            .find(|l| l.transport == transport)
+            .map(|l| l.port)
     }
 }
 
@@ -455,13 +494,25 @@ impl Prefix {
     #[must_use]
     pub fn covers(&self, address: IpAddr) -> bool {
         match (self.address, address) {
-            (IpAddr::V4(net), IpAddr::V4(host)) => {
-                same_bits(u128::from(net.to_bits()) << 96, u128::from(host.to_bits()) << 96, self.len.min(32))
+            (IpAddr::V4(net), IpAddr::V4(host)) => same_bits(
+                u128::from(net.to_bits()) << 96,
+                u128::from(host.to_bits()) << 96,
+                self.len.min(32),
+            ),
+            (IpAddr::V6(net), IpAddr::V6(host)) => {
+                same_bits(net.to_bits(), host.to_bits(), self.len.min(128))
             }
-            (IpAddr::V6(net), IpAddr::V6(host)) => same_bits(net.to_bits(), host.to_bits(), self.len.min(128)),
             _ => false,
         }
     }
+}
+
+fn media_prefixes(trunk: &Trunk) -> Arc<[trunkline_media::Prefix]> {
+    trunk
+        .sources
+        .iter()
+        .map(|p| trunkline_media::Prefix::new(p.address, p.len))
+        .collect()
 }
 
 fn same_bits(left: u128, right: u128, len: u8) -> bool {
@@ -469,7 +520,9 @@ fn same_bits(left: u128, right: u128, len: u8) -> bool {
 }
 
 fn refuse(problem: &str) -> Result<(), PlanError> {
-    Err(PlanError { problem: String::from(problem) })
+    Err(PlanError {
+        problem: String::from(problem),
+    })
 }
 
 #[cfg(test)]

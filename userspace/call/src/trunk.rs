@@ -125,7 +125,8 @@ impl TrunkState {
     /// Calls in progress in both directions.
     #[must_use]
     pub fn active_total(&self) -> u32 {
-        self.active(Direction::In).saturating_add(self.active(Direction::Out))
+        self.active(Direction::In)
+            .saturating_add(self.active(Direction::Out))
     }
 
     /// Bandwidth in use by estimate, bit/s.
@@ -147,7 +148,10 @@ impl TrunkState {
     pub fn admit(&self, now: Timestamp, direction: Direction, bps: u64) -> Result<(), Limit> {
         let mine = self.counter(direction);
         mine.fetch_add(1, Ordering::AcqRel);
-        let used = self.bandwidth_bps.fetch_add(bps, Ordering::AcqRel).saturating_add(bps);
+        let used = self
+            .bandwidth_bps
+            .fetch_add(bps, Ordering::AcqRel)
+            .saturating_add(bps);
         let refused = if self.limits.calls.is_some_and(|max| self.active_total() > max) {
             Some(Limit::Calls)
         } else if self.limits.bandwidth_bps.is_some_and(|max| used > max) {

@@ -6,15 +6,27 @@ fn trunk(name: &str, source: &str, len: u8, peer: &str) -> Trunk {
     Trunk {
         name: String::from(name),
         zone: 0,
-        peers: vec![Peer { address: peer.parse().unwrap(), transport: Transport::Udp, weight: 1, priority: 0 }],
-        sources: vec![Prefix { address: source.parse().unwrap(), len }],
+        peers: vec![Peer {
+            address: peer.parse().unwrap(),
+            transport: Transport::Udp,
+            weight: 1,
+            priority: 0,
+        }],
+        sources: vec![Prefix {
+            address: source.parse().unwrap(),
+            len,
+        }],
         options_interval: None,
         down_after: 3,
         up_after: 2,
         limits: Limits::default(),
         codecs: Vec::new(),
         numbers: NumberRules::default(),
-        media: MediaPolicy { latch: LatchPolicy::Gated, dscp: 46, timeout: Duration::from_secs(60) },
+        media: MediaPolicy {
+            latch: LatchPolicy::Gated,
+            dscp: 46,
+            timeout: Duration::from_secs(60),
+        },
         state: Arc::new(TrunkState::new(1, Limits::default())),
     }
 }
@@ -25,7 +37,10 @@ fn parts(trunks: Vec<Trunk>) -> Parts {
             name: String::from("core"),
             interface: 0,
             addresses: vec!["192.0.2.10".parse().unwrap()],
-            listeners: vec![Listener { transport: Transport::Udp, port: 5060 }],
+            listeners: vec![Listener {
+                transport: Transport::Udp,
+                port: 5060,
+            }],
             rtp_ports: (20_000, 20_999),
         }],
         trunks,
@@ -51,10 +66,16 @@ fn the_exact_peer_wins_then_the_longest_prefix() {
 
 #[test]
 fn families_never_mix() {
-    let prefix = Prefix { address: "::".parse().unwrap(), len: 0 };
+    let prefix = Prefix {
+        address: "::".parse().unwrap(),
+        len: 0,
+    };
     assert!(prefix.covers("2001:db8::1".parse().unwrap()));
     assert!(!prefix.covers("192.0.2.1".parse().unwrap()));
-    let prefix = Prefix { address: "2001:db8::".parse().unwrap(), len: 33 };
+    let prefix = Prefix {
+        address: "2001:db8::".parse().unwrap(),
+        len: 33,
+    };
     assert!(prefix.covers("2001:db8:7fff::1".parse().unwrap()));
     assert!(!prefix.covers("2001:db8:8000::1".parse().unwrap()));
 }
@@ -62,7 +83,10 @@ fn families_never_mix() {
 #[test]
 fn indexes_are_checked() {
     let mut bad = parts(vec![]);
-    bad.dids.push(Did { numbers: Vec::new(), trunk: 0 });
+    bad.dids.push(Did {
+        numbers: Vec::new(),
+        trunk: 0,
+    });
     assert!(RoutePlan::new(bad).is_err());
     let mut bad = parts(vec![trunk("a", "192.0.2.0", 24, "192.0.2.1:5060")]);
     bad.trunks[0].zone = 7;
@@ -71,7 +95,10 @@ fn indexes_are_checked() {
 
 #[test]
 fn ranges_are_inclusive_and_of_one_length() {
-    let range = NumberRange { low: String::from("+12025550110"), high: String::from("+12025550199") };
+    let range = NumberRange {
+        low: String::from("+12025550110"),
+        high: String::from("+12025550199"),
+    };
     assert!(range.contains("+12025550110") && range.contains("+12025550199"));
     assert!(!range.contains("+12025550200") && !range.contains("+120255501100"));
 }

@@ -2,18 +2,28 @@ use super::*;
 
 #[test]
 fn limits_take_and_give_back() {
-    let limits = Limits { calls: Some(2), cps: None, bandwidth_bps: Some(200) };
+    let limits = Limits {
+        calls: Some(2),
+        cps: None,
+        bandwidth_bps: Some(200),
+    };
     let state = TrunkState::new(1, limits);
     let now = Timestamp::from_nanos(1);
     assert_eq!(state.admit(now, Direction::In, 100), Ok(()));
     assert_eq!(state.admit(now, Direction::Out, 101), Err(Limit::Bandwidth));
     assert_eq!(state.admit(now, Direction::Out, 100), Ok(()));
     assert_eq!(state.admit(now, Direction::Out, 0), Err(Limit::Calls));
-    assert_eq!((state.active(Direction::In), state.active(Direction::Out)), (1, 1));
+    assert_eq!(
+        (state.active(Direction::In), state.active(Direction::Out)),
+        (1, 1)
+    );
     state.release(Direction::In, 100);
     state.release(Direction::Out, 100);
     assert_eq!((state.active_total(), state.bandwidth_bps()), (0, 0));
-    assert_eq!((state.rejections(Limit::Calls), state.rejections(Limit::Bandwidth)), (1, 1));
+    assert_eq!(
+        (state.rejections(Limit::Calls), state.rejections(Limit::Bandwidth)),
+        (1, 1)
+    );
 }
 
 #[test]

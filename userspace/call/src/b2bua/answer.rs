@@ -1,0 +1,333 @@
+//! Responses of the callee: ringing, early media, the answer.
+
+use alloc::boxed::Box;
+use alloc::sync::Arc;
+use alloc::vec::Vec;
+
+use trunkline_sip::dialog::{Dialog, SuccessRepeat};
+use trunkline_sip::transaction::TimerValues;
+use trunkline_sip::{Class, Message, Name, Status};
+
+use super::record::Ending;
+use super::{CallTimer, Core, Timer, ack, bye, cancel, failover, finish, invite, record};
+use crate::call::{Attempt, AttemptState, Call, Failure, Fork, Side};
+use crate::cdr::EndedBy;
+use crate::ctx::Ctx;
+use crate::header_policy::{self, Crossing};
+use crate::leg::Unacked;
+use crate::media_plan::MediaError;
+use crate::report::{CallPhase, SETUPS_MAX};
+
+/// A response to the INVITE of attempt `number`.
+pub(crate) fn on_response(
+    core: &mut Core,
+    ctx: &mut Ctx<'_>,
+    call: &mut Call,
+    number: u32,
+    message: &Message<'_>,
+) {
+    let Some(status) = message.status() else { return };
+    if call.attempt.as_ref().is_none_or(|a| a.number != number) {
+        cancel::on_late_response(core, ctx, call, number, message);
+        return;
+    }
+    match status.class() {
+        Class::Provisional => on_provisional(core, ctx, call, status, message),
+        Class::Success => on_success(core, ctx, call, message),
+        Class::Redirection | Class::ClientError | Class::ServerError | Class::GlobalFailure => {
+            failover::on_failure(core, ctx, call, status, message);
+        }
+    }
+}
+
+fn on_provisional(
+    core: &mut Core,
+    ctx: &mut Ctx<'_>,
+    call: &mut Call,
+    status: Status,
+    message: &Message<'_>,
+) {
+    let (at, ring_timeout) = (call.at, call.plan.ring_timeout);
+    let Some(attempt) = call.attempt.as_mut() else {
+        return;
+    };
+    let is_first = attempt.state == AttemptState::Calling;
+    if is_first || status != Status::TRYING {
+        attempt.state = AttemptState::Proceeding;
+        core.disarm(&mut attempt.timer);
+        attempt.timer = core.arm(
+            ctx,
+            ring_timeout,
+            Timer::Call(at, CallTimer::Attempt(attempt.number)),
+        );
+    }
+    if !matches!(status.code(), 180..=183) {
+        return;
+    }
+    if attempt.ring.is_none() {
+        attempt.ring = Some(ctx.now);
+    }
+    call.facts.ring = call.facts.ring.or(Some(ctx.now));
+    call.phase = CallPhase::Ringing;
+    let early = match message.sdp() {
+        Some(body) if call.media.offer_from() == Some(Side::A) => call.media.answer(ctx, Side::B, body).ok(),
+        _ => None,
+    };
+    respond_a(core, ctx, call, status, message, early.as_deref());
+}
+
+/// Sends a provisional or 2xx response to the INVITE of the A-leg.
+fn respond_a(
+    core: &mut Core,
+    ctx: &mut Ctx<'_>,
+    call: &Call,
+    status: Status,
+    message: &Message<'_>,
+    body: Option<&[u8]>,
+) -> bool {
+    let Some(key) = call.invite else { return false };
+    let Ok(request) = trunkline_sip::parse(&call.request) else {
+        return false;
+    };
+    let (Some(to), Some(from), Some(b)) = (call.trunk(Side::A), call.trunk(Side::B), call.leg(Side::B))
+    else {
+        return false;
+    };
+    let host = call.a.local_host();
+    let crossing = Crossing {
+        from: &from.numbers,
+        to: &to.numbers,
+        host: &host,
+    };
+    core.count_response(call.a.path.zone, request.method(), status);
+    core.respond(ctx, key, status, |buffer| {
+        let source = call.a.path.remote;
+        let tag = Some(call.a.local_tag.as_bytes());
+        let mut writer = trunkline_sip::write::response(&request, source, status, b"", tag, buffer);
+        invite::dialog_fields(&mut writer, &request, &call.a);
+        if status.is_success() && message.lists(Name::Require, b"timer") {
+            writer.field(b"Require", b"timer");
+        }
+        header_policy::cross(message, &b.secrets, &crossing, &mut writer);
+        finish(&mut writer, b"Server", body.map(|b| (&b"application/sdp"[..], b)))
+    })
+}
+
+fn on_success(core: &mut Core, ctx: &mut Ctx<'_>, call: &mut Call, message: &Message<'_>) {
+    let Some(attempt) = call.attempt.as_mut() else {
+        return;
+    };
+    core.disarm(&mut attempt.timer);
+    attempt.state = AttemptState::Answered;
+    attempt.leg.client = None;
+    let leg = &mut attempt.leg;
+    match Dialog::from_response(message, &leg.request_uri, leg.path.transport) {
+        Ok(dialog) => leg.dialog = Some(dialog),
+        Err(_) => {
+            failover::on_failure(core, ctx, call, Status::BAD_GATEWAY, message);
+            return;
+        }
+    }
+    note_answered(call, ctx);
+    let is_late = call.media.offer_from() != Some(Side::A);
+    match media_of_answer(ctx, call, message, is_late) {
+        Ok(body) => connect(core, ctx, call, message, body.as_deref(), is_late),
+        Err(error) => refuse_answer(core, ctx, call, error),
+    }
+}
+
+fn note_answered(call: &Call, ctx: &Ctx<'_>) {
+    let Some(attempt) = &call.attempt else { return };
+    let Some(trunk) = call.plan.trunk(attempt.target.trunk) else {
+        return;
+    };
+    if let Some(peer) = trunk.state.peer(attempt.target.peer) {
+        peer.on_success(trunk.up_after);
+        peer.hold_off(ctx.now);
+    }
+}
+
+/// The body of our 2xx: the answer to the caller's offer, or the callee's offer.
+fn media_of_answer(
+    ctx: &mut Ctx<'_>,
+    call: &mut Call,
+    message: &Message<'_>,
+    is_late: bool,
+) -> Result<Option<Vec<u8>>, MediaError> {
+    match (message.sdp(), is_late) {
+        (Some(body), false) => call.media.answer(ctx, Side::B, body).map(Some),
+        (Some(body), true) => {
+            let plan = Arc::clone(&call.plan);
+            let codecs = plan
+                .trunk(call.a.trunk)
+                .map(|t| t.codecs.as_slice())
+                .unwrap_or_default();
+            call.media.offer(ctx, Side::B, body, codecs).map(Some)
+        }
+        // The answer may have come in a 18x already.
+        (None, false) => Ok(None),
+        (None, true) => Err(MediaError::Body),
+    }
+}
+
+fn connect(
+    core: &mut Core,
+    ctx: &mut Ctx<'_>,
+    call: &mut Call,
+    message: &Message<'_>,
+    body: Option<&[u8]>,
+    is_late: bool,
+) {
+    call.facts.answer = Some(ctx.now);
+    call.phase = CallPhase::Talking;
+    call.media.go_live(ctx);
+    if !is_late {
+        call.media.settle();
+    }
+    respond_a(core, ctx, call, Status::OK, message, body);
+    if let Some(dialog) = call.a.dialog.as_mut() {
+        dialog.confirm();
+    }
+    if let Some(server) = call.invite.take() {
+        let values = TimerValues {
+            t1: core.config.t1,
+            t2: core.config.t2,
+            t4: core.config.t4,
+        };
+        let cseq = call.a.dialog.as_ref().and_then(Dialog::remote_cseq).unwrap_or(0);
+        let unacked = Unacked {
+            server,
+            cseq,
+            repeat: SuccessRepeat::new(ctx.now, &values),
+        };
+        call.a.unacked = Some(unacked);
+        ack::expect(core, ctx, call.at, Side::A, unacked);
+    }
+    let plan = Arc::clone(&call.plan);
+    if let Some(leg) = call.leg_mut(Side::B) {
+        if is_late {
+            leg.owes_ack = true;
+        } else {
+            ack::send(core, ctx, leg, plan.trunk(leg.trunk), None);
+        }
+    }
+    call.request = Box::default();
+    core.counters.calls_answered += 1;
+    let setup = call
+        .facts
+        .ring
+        .unwrap_or(ctx.now)
+        .saturating_since(call.facts.start);
+    if core.counters.setups_ns.len() < SETUPS_MAX {
+        core.counters.setups_ns.push(setup.as_nanos() as u64);
+    }
+}
+
+/// The callee answered, but its description cannot be taken: it is hung up on, and the caller gets a failure.
+fn refuse_answer(core: &mut Core, ctx: &mut Ctx<'_>, call: &mut Call, error: MediaError) {
+    let failure = match error {
+        MediaError::Body => {
+            core.counters.bad_body += 1;
+            Failure {
+                status: 502,
+                reason: "answer not usable",
+                retry_after: false,
+            }
+        }
+        MediaError::Ports => {
+            core.counters.limit_ports += 1;
+            Failure {
+                status: 503,
+                reason: "no media port",
+                retry_after: true,
+            }
+        }
+    };
+    let plan = Arc::clone(&call.plan);
+    if let Some(mut attempt) = call.attempt.take() {
+        let leg = &mut attempt.leg;
+        let trunk = plan.trunk(leg.trunk);
+        ack::send(core, ctx, leg, trunk, None);
+        if bye::send(
+            core,
+            ctx,
+            call.at,
+            leg,
+            trunk,
+            &bye::reason_of(488, failure.reason),
+        ) {
+            call.byes += 1;
+        }
+        let ending = Ending {
+            status: failure.status,
+            reason: failure.reason,
+            ended_by: EndedBy::Edge,
+        };
+        record::attempt(core, ctx, call, &mut attempt, ending, true);
+    }
+    invite::reject(core, ctx, call, &failure, &[]);
+    failover::end(core, ctx, call);
+}
+
+/// A further 2xx to an INVITE that has its 2xx: a repeated one, or another fork's.
+pub(crate) fn on_success_again(core: &mut Core, ctx: &mut Ctx<'_>, call: &mut Call, message: &Message<'_>) {
+    for side in [Side::A, Side::B] {
+        let Some(leg) = call.leg(side) else { continue };
+        if leg.dialog.as_ref().is_some_and(|d| d.is_dialog_of(message)) {
+            ack::resend(core, ctx, leg);
+            return;
+        }
+    }
+    let Some(mut attempt) = call.attempt.take() else {
+        return;
+    };
+    if attempt.leg.call_id == message.call_id().into() {
+        end_fork(core, ctx, call, &mut attempt, message);
+    }
+    call.attempt = Some(attempt);
+}
+
+/// Another fork answered as well: acknowledged and ended, so that nobody keeps talking to nobody.
+//= https://www.rfc-editor.org/rfc/rfc3261#section-13.2.2.4
+//# If, after acknowledging any 2xx response to an INVITE, the UAC does
+//# not want to continue with that dialog, then the UAC MUST terminate
+//# the dialog by sending a BYE request as described in Section 15.
+fn end_fork(
+    core: &mut Core,
+    ctx: &mut Ctx<'_>,
+    call: &mut Call,
+    attempt: &mut Attempt,
+    message: &Message<'_>,
+) {
+    let tag = message.to().tag().unwrap_or_default();
+    let plan = Arc::clone(&call.plan);
+    let trunk = plan.trunk(attempt.target.trunk);
+    if let Some(fork) = attempt.forks.iter().find(|f| &*f.tag == tag) {
+        if let Some(sent) = &fork.ack {
+            trunkline_sip::path::Output::send(ctx.out, &sent.0, &sent.1);
+        }
+        return;
+    }
+    if attempt.forks.len() >= FORKS_MAX {
+        return;
+    }
+    core.counters.forked_answers += 1;
+    let leg = &mut attempt.leg;
+    let forked = Dialog::from_response(message, &leg.request_uri, leg.path.transport).ok();
+    let (dialog, ack) = (core::mem::replace(&mut leg.dialog, forked), leg.ack.take());
+    let owes_ack = leg.owes_ack;
+    ack::send(core, ctx, leg, trunk, None);
+    if bye::send(core, ctx, call.at, leg, trunk, "") {
+        call.byes += 1;
+    }
+    let fork = Fork {
+        tag: tag.into(),
+        ack: core::mem::replace(&mut leg.ack, ack),
+    };
+    leg.dialog = dialog;
+    leg.owes_ack = owes_ack;
+    attempt.forks.push(fork);
+}
+
+/// Most forks of one INVITE whose answers are ended.
+const FORKS_MAX: usize = 8;

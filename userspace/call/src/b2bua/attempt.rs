@@ -1,0 +1,233 @@
+//! One attempt: the INVITE towards one peer.
+
+use alloc::string::String;
+use alloc::vec::Vec;
+use trunkline_sip::path::Path;
+use trunkline_sip::token::{self, TokenText};
+use trunkline_sip::write::{Overflow, Writer};
+use trunkline_sip::{Message, Method, Name};
+
+use super::{CallTimer, Core, Timer, User, finish};
+use crate::call::{Attempt, AttemptState, Call, Failure, Side};
+use crate::ctx::Ctx;
+use crate::header_policy::{self, Crossing, Secrets};
+use crate::leg::{ALLOW, Leg, MAX_FORWARDS, SUPPORTED};
+use crate::media_plan::MediaError;
+use crate::number;
+use crate::plan::Trunk;
+use crate::probe;
+use crate::route::Target;
+
+const NO_ROOM: Failure = Failure {
+    status: 503,
+    reason: "no room",
+    retry_after: true,
+};
+
+/// Sends an INVITE to `target`.
+///
+/// # Errors
+/// The [`Failure`] that the caller is told if nothing else is tried; nothing was sent then.
+pub(crate) fn launch(
+    core: &mut Core,
+    ctx: &mut Ctx<'_>,
+    call: &mut Call,
+    target: Target,
+    trunk: &Trunk,
+) -> Result<(), Failure> {
+    let peer = trunk.peers.get(target.peer).copied().ok_or(NO_ROOM)?;
+    let path = probe::path_to(&call.plan, trunk, &peer).ok_or(Failure {
+        reason: "no local address",
+        ..NO_ROOM
+    })?;
+    let request = core::mem::take(&mut call.request);
+    let result = match trunkline_sip::parse(&request) {
+        Ok(message) => send_invite(core, ctx, call, target, trunk, path, &message),
+        Err(_) => Err(Failure {
+            status: 400,
+            reason: "",
+            retry_after: false,
+        }),
+    };
+    call.request = request;
+    result
+}
+
+fn send_invite(
+    core: &mut Core,
+    ctx: &mut Ctx<'_>,
+    call: &mut Call,
+    target: Target,
+    trunk: &Trunk,
+    path: Path,
+    message: &Message<'_>,
+) -> Result<(), Failure> {
+    call.media
+        .aim_b(&call.plan, target.trunk, &path, ctx.entropy.next_u64());
+    let offer = match message
+        .sdp()
+        .map(|body| call.media.offer(ctx, Side::A, body, &trunk.codecs))
+    {
+        None => None,
+        Some(Ok(edited)) => Some(edited),
+        Some(Err(error)) => {
+            call.media.close_side_b(ctx);
+            return Err(refusal_of(core, error));
+        }
+    };
+    let leg = leg_b(ctx, call, target, trunk, path);
+    let number = call.attempts_made + 1;
+    let user = User::Attempt(call.at, number);
+    let client = core.start(ctx, Method::Invite, &path, user, |branch, buffer| {
+        write_invite(call, &leg, trunk, branch, message, offer.as_deref(), buffer)
+    });
+    let Some(client) = client else {
+        call.media.close_side_b(ctx);
+        return Err(NO_ROOM);
+    };
+    core.counters.attempts += 1;
+    call.attempts_made = number;
+    let timer = core.arm(
+        ctx,
+        call.plan.attempt_timeout,
+        Timer::Call(call.at, CallTimer::Attempt(number)),
+    );
+    call.attempt = Some(Attempt {
+        number,
+        target,
+        leg: Leg {
+            client: Some(client),
+            ..leg
+        },
+        state: AttemptState::Calling,
+        started: if number == 1 { call.facts.start } else { ctx.now },
+        ring: None,
+        timer,
+        settled: false,
+        forks: Vec::new(),
+    });
+    Ok(())
+}
+
+fn refusal_of(core: &mut Core, error: MediaError) -> Failure {
+    match error {
+        MediaError::Body => {
+            core.counters.bad_body += 1;
+            Failure {
+                status: 488,
+                reason: "",
+                retry_after: false,
+            }
+        }
+        MediaError::Ports => {
+            core.counters.limit_ports += 1;
+            Failure {
+                reason: "no media port",
+                ..NO_ROOM
+            }
+        }
+    }
+}
+
+fn leg_b(ctx: &mut Ctx<'_>, call: &Call, target: Target, trunk: &Trunk, path: Path) -> Leg {
+    let called = called_number(call, trunk);
+    let host = probe::peer_host(&path);
+    Leg {
+        trunk: target.trunk,
+        path,
+        call_id: token::call_id(call.token, ctx.entropy.next_u64())
+            .as_bytes()
+            .into(),
+        local_tag: token::tag(call.token, ctx.entropy.next_u64()),
+        request_uri: alloc::format!("sip:{called}@{host}").into_bytes().into(),
+        dialog: None,
+        invite_cseq: 1,
+        ack: None,
+        owes_ack: false,
+        unacked: None,
+        owed_bye: None,
+        client: None,
+        secrets: Secrets::of_peer(trunk, path.local.ip(), path.remote.ip()),
+    }
+}
+
+fn called_number(call: &Call, trunk: &Trunk) -> String {
+    let from_rules = call.plan.trunk(call.from_trunk()).map(|t| &t.numbers);
+    match from_rules.and_then(|rules| number::normalise(rules, &call.facts.called)) {
+        Some(number) => number::write(&trunk.numbers, &number),
+        None => call.facts.called.clone(),
+    }
+}
+
+/// Our From: the caller's number as this trunk wants it, at our address.
+fn from_value(call: &Call, trunk: &Trunk, message: &Message<'_>, own_host: &str) -> String {
+    let host = message.from().uri().map(|u| u.host()).unwrap_or_default();
+    if host.eq_ignore_ascii_case(b"anonymous.invalid") {
+        return String::from("\"Anonymous\" <sip:anonymous@anonymous.invalid>");
+    }
+    let from = call
+        .plan
+        .trunk(call.from_trunk())
+        .map_or(&trunk.numbers, |t| &t.numbers);
+    let crossing = Crossing {
+        from,
+        to: &trunk.numbers,
+        host: own_host,
+    };
+    header_policy::identity(
+        message.header(Name::From).unwrap_or_default(),
+        &call.a.secrets,
+        &crossing,
+    )
+}
+
+fn write_invite(
+    call: &Call,
+    leg: &Leg,
+    trunk: &Trunk,
+    branch: &TokenText,
+    message: &Message<'_>,
+    offer: Option<&[u8]>,
+    buffer: &mut [u8],
+) -> Result<usize, Overflow> {
+    //= https://www.rfc-editor.org/rfc/rfc3261#section-16.6
+    //# If the copy contains a Max-Forwards header field, the proxy
+    //# MUST decrement its value by one (1).
+    let hops = message.max_forwards().unwrap_or(MAX_FORWARDS).saturating_sub(1);
+    let own_host = leg.local_host();
+    let from = from_value(call, trunk, message, &own_host);
+    let mut writer = Writer::new(buffer);
+    writer.request_line(b"INVITE", &leg.request_uri);
+    leg.path.write_via(branch.as_bytes(), &mut writer);
+    writer.field_number(b"Max-Forwards", u64::from(hops));
+    writer.field_parts(b"From", &[from.as_bytes(), b";tag=", leg.local_tag.as_bytes()]);
+    writer.field_parts(b"To", &[b"<", &leg.request_uri, b">"]);
+    writer.field(b"Call-ID", &leg.call_id);
+    writer
+        .raw(b"CSeq: ")
+        .number(u64::from(leg.invite_cseq))
+        .raw(b" INVITE\r\n");
+    writer.field(b"Contact", leg.contact().as_bytes());
+    writer.field(b"Allow", ALLOW);
+    if message.lists(Name::Supported, b"timer") || message.lists(Name::Require, b"timer") {
+        writer.field(b"Supported", SUPPORTED);
+    }
+    if message.lists(Name::Require, b"timer") {
+        writer.field(b"Require", b"timer");
+    }
+    let from = call
+        .plan
+        .trunk(call.from_trunk())
+        .map_or(&trunk.numbers, |t| &t.numbers);
+    let crossing = Crossing {
+        from,
+        to: &trunk.numbers,
+        host: &own_host,
+    };
+    header_policy::cross(message, &call.a.secrets, &crossing, &mut writer);
+    finish(
+        &mut writer,
+        b"User-Agent",
+        offer.map(|body| (&b"application/sdp"[..], body)),
+    )
+}

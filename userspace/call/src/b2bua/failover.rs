@@ -1,0 +1,213 @@
+//! The next attempt, or none.
+
+use alloc::vec::Vec;
+
+use trunkline_sip::{Class, Message, Method, Name, Status};
+
+use super::record::{self, Ending};
+use super::{Core, attempt, invite};
+use crate::admission;
+use crate::call::{Attempt, AttemptState, Call, Failure};
+use crate::cdr::EndedBy;
+use crate::ctx::Ctx;
+use crate::report::CallPhase;
+use crate::trunk::Direction;
+
+/// Longest time that a peer may ask to be left alone.
+pub(crate) const RETRY_AFTER_MAX_SECS: u32 = 300;
+
+/// Tries the targets that are left, one by one, until an INVITE is out; gives up if none takes it.
+pub(crate) fn next_attempt(core: &mut Core, ctx: &mut Ctx<'_>, call: &mut Call) {
+    while let Some(&target) = call.targets.get(call.next_target) {
+        call.next_target += 1;
+        let plan = alloc::sync::Arc::clone(&call.plan);
+        let Some(trunk) = plan.trunk(target.trunk) else {
+            continue;
+        };
+        if let Err(limit) = admission::admit(trunk, ctx.now, Direction::Out, call.bandwidth_bps) {
+            core.count_limit(limit);
+            call.failure = Failure {
+                status: 503,
+                reason: invite::limit_text(limit),
+                retry_after: true,
+            };
+            continue;
+        }
+        match attempt::launch(core, ctx, call, target, trunk) {
+            Ok(()) => return,
+            Err(failure) => {
+                trunk.state.release(Direction::Out, call.bandwidth_bps);
+                call.failure = failure;
+            }
+        }
+    }
+    give_up(core, ctx, call);
+}
+
+/// Tells the caller that no attempt succeeded, and ends the call.
+pub(crate) fn give_up(core: &mut Core, ctx: &mut Ctx<'_>, call: &mut Call) {
+    let failure = call.failure;
+    invite::reject(core, ctx, call, &failure, &[]);
+    if call.attempts_made == 0 {
+        record::without_attempt(core, ctx, call, &failure);
+    }
+    end(core, ctx, call);
+}
+
+/// A final failure of the present attempt.
+pub(crate) fn on_failure(
+    core: &mut Core,
+    ctx: &mut Ctx<'_>,
+    call: &mut Call,
+    status: Status,
+    message: &Message<'_>,
+) {
+    let Some(mut failed) = call.attempt.take() else {
+        return;
+    };
+    core.disarm(&mut failed.timer);
+    failed.state = AttemptState::Failed;
+    note_health(ctx, call, &failed, status, message);
+    call.failure = Failure {
+        status: towards_caller(status).code(),
+        reason: "",
+        retry_after: false,
+    };
+    let ending = Ending {
+        status: status.code(),
+        reason: "",
+        ended_by: EndedBy::Callee,
+    };
+    let goes_on = may_go_on(call, status) && call.next_target < call.targets.len();
+    if goes_on {
+        core.counters.failovers += 1;
+        record::attempt(core, ctx, call, &mut failed, ending, false);
+        call.media.close_side_b(ctx);
+        next_attempt(core, ctx, call);
+        return;
+    }
+    let failure = call.failure;
+    let crossing = crossing_fields(&failed, status, message);
+    invite::reject(core, ctx, call, &failure, &crossing);
+    record::attempt(core, ctx, call, &mut failed, ending, true);
+    end(core, ctx, call);
+}
+
+/// The present attempt got no response in time.
+pub(crate) fn on_timeout(core: &mut Core, ctx: &mut Ctx<'_>, call: &mut Call) {
+    let Some(mut failed) = call.attempt.take() else {
+        return;
+    };
+    core.disarm(&mut failed.timer);
+    if let Some(peer) = call
+        .plan
+        .trunk(failed.target.trunk)
+        .and_then(|t| Some((t.state.peer(failed.target.peer)?, t.down_after)))
+    {
+        if failed.state == AttemptState::Calling {
+            peer.0.on_failure(peer.1);
+        }
+    }
+    call.failure = Failure {
+        status: 408,
+        reason: "",
+        retry_after: false,
+    };
+    let goes_on = call.failover_on.timeout && call.next_target < call.targets.len();
+    let ending = Ending {
+        status: 408,
+        reason: "no response in time",
+        ended_by: EndedBy::Edge,
+    };
+    record::attempt(core, ctx, call, &mut failed, ending, !goes_on);
+    super::cancel::retire(core, ctx, call, failed);
+    if goes_on {
+        core.counters.failovers += 1;
+        call.media.close_side_b(ctx);
+        next_attempt(core, ctx, call);
+    } else {
+        let failure = call.failure;
+        invite::reject(core, ctx, call, &failure, &[]);
+        end(core, ctx, call);
+    }
+}
+
+/// Ends a call that has no attempt left: media closed, source trunk told.
+pub(crate) fn end(core: &mut Core, ctx: &mut Ctx<'_>, call: &mut Call) {
+    if call.phase != CallPhase::Ending {
+        call.phase = CallPhase::Ending;
+        core.counters.calls_ended += 1;
+    }
+    call.media.close(ctx);
+    if core::mem::take(&mut call.admitted) {
+        if let Some(trunk) = call.plan.trunk(call.from_trunk()) {
+            trunk.state.release(Direction::In, call.bandwidth_bps);
+        }
+    }
+}
+
+fn may_go_on(call: &Call, status: Status) -> bool {
+    // A 6xx speaks for the callee everywhere: RFC 3261 section 21.6.
+    status.class() != Class::GlobalFailure && call.failover_on.codes.contains(&status.code())
+}
+
+/// What the caller is told for a final failure of the last attempt.
+fn towards_caller(status: Status) -> Status {
+    match status.code() {
+        // Redirection is not followed, and a contact of the other side is not shown.
+        300..=399 => Status::TEMPORARILY_UNAVAILABLE,
+        // Credentials are between us and the peer.
+        401 | 407 => Status::SERVER_INTERNAL_ERROR,
+        //= https://www.rfc-editor.org/rfc/rfc3261#section-16.7
+        //# A proxy which receives a 503 (Service Unavailable) response
+        //# SHOULD NOT forward it upstream unless it can determine that any
+        //# subsequent requests it might proxy will also generate a 503.
+        503 => Status::SERVER_INTERNAL_ERROR,
+        _ => status,
+    }
+}
+
+fn note_health(ctx: &Ctx<'_>, call: &Call, failed: &Attempt, status: Status, message: &Message<'_>) {
+    let Some(trunk) = call.plan.trunk(failed.target.trunk) else {
+        return;
+    };
+    let Some(peer) = trunk.state.peer(failed.target.peer) else {
+        return;
+    };
+    if status == Status::SERVICE_UNAVAILABLE {
+        //= https://www.rfc-editor.org/rfc/rfc3261#section-21.5.4
+        //# The server MAY indicate when the client should retry the request in a
+        //# Retry-After header field.
+        if let Some(secs) = retry_after(message) {
+            peer.hold_off(ctx.now + core::time::Duration::from_secs(u64::from(secs)));
+        }
+    } else {
+        peer.on_success(trunk.up_after);
+    }
+}
+
+fn retry_after(message: &Message<'_>) -> Option<u32> {
+    let value = message.header(Name::RetryAfter)?;
+    let digits = value.split(|b| !b.is_ascii_digit()).next()?;
+    let secs: u32 = core::str::from_utf8(digits).ok()?.parse().ok()?;
+    Some(secs.min(RETRY_AFTER_MAX_SECS)).filter(|&s| s > 0)
+}
+
+/// The fields of a failure that the caller may see.
+fn crossing_fields(failed: &Attempt, status: Status, message: &Message<'_>) -> Vec<(Vec<u8>, Vec<u8>)> {
+    let mut fields = Vec::new();
+    if message.method() != Method::Invite {
+        return fields;
+    }
+    for field in message.fields() {
+        let wanted = match field.name {
+            Name::Reason | Name::MinSe => true,
+            Name::RetryAfter => status != Status::SERVICE_UNAVAILABLE,
+            _ => false,
+        };
+        if wanted && !failed.leg.secrets.occur_in(field.value) && !field.value.contains(&b'\r') {
+            fields.push((field.name_bytes.to_vec(), field.value.to_vec()));
+        }
+    }
+    fields
+}
