@@ -73,8 +73,9 @@ impl Path {
             .raw(b";branch=")
             .raw(branch);
         //= https://www.rfc-editor.org/rfc/rfc3581#section-3
-        //# The client MUST
-        //# NOT add a value to the "rport" parameter.
+        //# This parameter MUST have no value; it serves as a flag to the
+        //# server that this extension is supported and requested for the
+        //# transaction.
         if !self.transport.is_reliable() {
             writer.raw(b";rport");
         }

@@ -1,5 +1,6 @@
 use alloc::format;
 use alloc::string::String;
+use alloc::vec::Vec;
 use core::net::SocketAddr;
 use core::time::Duration;
 
@@ -7,6 +8,7 @@ use trunkline_time::Timestamp;
 
 use super::*;
 use crate::parse::parse;
+use crate::path::Transport;
 use crate::transaction::TimerValues;
 
 fn request(method: &str, cseq: u32, more: &str) -> String {

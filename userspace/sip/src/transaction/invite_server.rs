@@ -84,15 +84,7 @@ impl InviteServer {
             (State::Completed, Input::Invite) => steps.push(Step::Retransmit),
             (State::Completed, Input::Ack) => self.confirm(values, steps),
             (State::Completed, Input::Timer(Timer::G)) => self.repeat(values, steps),
-            //= https://www.rfc-editor.org/rfc/rfc3261#section-17.2.1
-            //# If timer H fires while in the "Completed" state, it implies that the
-            //# ACK was never received.  In this case, the server transaction MUST
-            //# transition to the "Terminated" state, and MUST indicate to the TU
-            //# that a transaction failure has occurred.
-            (State::Completed, Input::Timer(Timer::H)) => {
-                steps.push(Step::TimedOut);
-                steps.push(Step::Terminate);
-            }
+            (State::Completed, Input::Timer(Timer::H)) => give_up(steps),
             //= https://www.rfc-editor.org/rfc/rfc3261#section-17.2.1
             //# The purpose of the "Confirmed" state is to absorb any additional ACK
             //# messages that arrive, triggered from retransmissions of the final
@@ -195,6 +187,16 @@ impl InviteServer {
         };
         steps.push(Step::Set(Timer::I, wait));
     }
+}
+
+//= https://www.rfc-editor.org/rfc/rfc3261#section-17.2.1
+//# If timer H fires while in the "Completed" state, it implies that the
+//# ACK was never received.  In this case, the server transaction MUST
+//# transition to the "Terminated" state, and MUST indicate to the TU
+//# that a transaction failure has occurred.
+fn give_up(steps: &mut Steps) {
+    steps.push(Step::TimedOut);
+    steps.push(Step::Terminate);
 }
 
 #[cfg(test)]

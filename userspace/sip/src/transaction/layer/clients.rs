@@ -1,23 +1,25 @@
 //! The client side of the layer.
 
+mod slot;
+
 use alloc::vec;
 use alloc::vec::Vec;
 
 use trunkline_time::Timestamp;
 
-use super::{BUFFER_KEEP_MAX, Due, Running, Shared, Side};
+use super::{BUFFER_KEEP_MAX, Due, Shared, Side};
 use crate::message::Message;
 use crate::method::Method;
 use crate::parse::parse;
-use crate::path::{Output, Path, Transport};
-use crate::status::{Class, Status};
+use crate::path::{Output, Path};
 use crate::token::{self, Token, TokenText};
-use crate::transaction::client::{self, Client};
+use crate::transaction::client::Client;
 use crate::transaction::derived;
 use crate::transaction::invite_client::{self, InviteClient};
 use crate::transaction::slab::{Place, Slab};
 use crate::transaction::step::{Step, Steps};
 use crate::transaction::{ClientKey, OnResponse, TransactionEvent};
+use slot::{Machine, Slot};
 
 #[derive(Debug)]
 pub(super) struct Clients {
@@ -35,30 +37,6 @@ pub(super) struct Request<'r> {
     pub(super) path: &'r Path,
     pub(super) bytes: &'r [u8],
     pub(super) user: u64,
-}
-
-#[derive(Debug)]
-struct Slot {
-    /// `None` once the transaction has ended, for as long as its CANCEL still needs the place to be found by.
-    machine: Option<Machine>,
-    method: Method,
-    path: Path,
-    user: u64,
-    branch: TokenText,
-    /// The request as it was sent; after a failed INVITE the ACK.
-    message: Vec<u8>,
-    is_acknowledged: bool,
-    running: Running,
-    /// The CANCEL of this INVITE. It has the same branch, so it is found through this place.
-    cancel: Option<Place>,
-    /// The INVITE of this CANCEL.
-    cancels: Option<Place>,
-}
-
-#[derive(Clone, Copy, Debug)]
-enum Machine {
-    Invite(InviteClient),
-    Other(Client),
 }
 
 impl Clients {
@@ -185,10 +163,8 @@ impl Clients {
         };
         let mut steps = Steps::new();
         let user = slot.user;
-        match &mut slot.machine {
-            Some(Machine::Invite(machine)) => machine.on(invite_input(status), &shared.values, &mut steps),
-            Some(Machine::Other(machine)) => machine.on(input(status), &shared.values, &mut steps),
-            None => {}
+        if let Some(machine) = &mut slot.machine {
+            machine.on_status(status, &shared.values, &mut steps);
         }
         self.carry_out(shared, now, place, &steps, out, Some(message));
         if steps.contains(Step::PassUp) {
@@ -250,14 +226,8 @@ impl Clients {
             return;
         };
         let mut steps = Steps::new();
-        match &mut slot.machine {
-            Some(Machine::Invite(machine)) => {
-                machine.on(invite_client::Input::Timer(due.timer), &shared.values, &mut steps);
-            }
-            Some(Machine::Other(machine)) => {
-                machine.on(client::Input::Timer(due.timer), &shared.values, &mut steps);
-            }
-            None => {}
+        if let Some(machine) = &mut slot.machine {
+            machine.on_timer(due.timer, &shared.values, &mut steps);
         }
         let (key, user) = (ClientKey(due.place), slot.user);
         self.carry_out(shared, now, due.place, &steps, out, None);
@@ -369,71 +339,6 @@ impl Clients {
     }
 }
 
-impl Slot {
-    fn reset(&mut self, request: Request<'_>, branch: TokenText, cancels: Option<Place>) {
-        self.method = request.method;
-        self.path = *request.path;
-        self.user = request.user;
-        self.branch = branch;
-        self.message.clear();
-        self.message.extend_from_slice(request.bytes);
-        self.is_acknowledged = false;
-        self.cancel = None;
-        self.cancels = cancels;
-    }
-
-    fn is_proceeding(&self) -> bool {
-        matches!(&self.machine, Some(Machine::Invite(machine)) if machine.state() == invite_client::State::Proceeding)
-    }
-
-    /// Whether a response is to this request's method. Methods without a name here are compared as they were written.
-    fn is_method(&self, response: &Message<'_>) -> bool {
-        let cseq = response.cseq();
-        match self.method {
-            Method::Other => self
-                .message
-                .strip_prefix(cseq.method_bytes)
-                .is_some_and(|rest| rest.first() == Some(&b' ')),
-            method => method == cseq.method,
-        }
-    }
-
-    /// Replaces the INVITE, which will not be sent again, by its ACK.
-    fn keep_ack(&mut self, response: Option<&Message<'_>>, scratch: &mut [u8]) {
-        let written = response
-            .zip(parse(&self.message).ok())
-            .and_then(|(response, invite)| derived::write_ack(&invite, response, scratch));
-        if let Some(ack) = written.and_then(|len| scratch.get(..len)) {
-            self.message.clear();
-            self.message.extend_from_slice(ack);
-            self.is_acknowledged = true;
-        }
-    }
-}
-
-impl Default for Slot {
-    fn default() -> Self {
-        let nowhere = core::net::SocketAddr::from(([0, 0, 0, 0], 0));
-        Self {
-            machine: None,
-            method: Method::Other,
-            path: Path {
-                zone: 0,
-                transport: Transport::Udp,
-                local: nowhere,
-                remote: nowhere,
-            },
-            user: 0,
-            branch: TokenText::EMPTY,
-            message: Vec::new(),
-            is_acknowledged: false,
-            running: Running::default(),
-            cancel: None,
-            cancels: None,
-        }
-    }
-}
-
 /// The text of a branch, if it is one that we mint.
 fn minted(branch: &[u8]) -> Option<TokenText> {
     let token = token::owner_of_branch(branch)?;
@@ -442,22 +347,4 @@ fn minted(branch: &[u8]) -> Option<TokenText> {
         .and_then(|digits| str::from_utf8(digits).ok())?;
     let text = token::branch(token, u64::from_str_radix(entropy, 16).ok()?);
     (text.as_bytes() == branch).then_some(text)
-}
-
-fn invite_input(status: Status) -> invite_client::Input {
-    match status.class() {
-        Class::Provisional => invite_client::Input::Provisional,
-        Class::Success => invite_client::Input::Success,
-        Class::Redirection | Class::ClientError | Class::ServerError | Class::GlobalFailure => {
-            invite_client::Input::Failure
-        }
-    }
-}
-
-fn input(status: Status) -> client::Input {
-    if status.is_final() {
-        client::Input::Final
-    } else {
-        client::Input::Provisional
-    }
 }

@@ -1,23 +1,26 @@
 //! The server side of the layer.
 
+mod slot;
+
 use alloc::vec::Vec;
 
 use trunkline_time::Timestamp;
 
-use super::{BUFFER_KEEP_MAX, Due, Running, Shared, Side};
+use super::{BUFFER_KEEP_MAX, Due, Shared, Side};
 use crate::message::Message;
 use crate::method::Method;
 use crate::parse::parse;
-use crate::path::{Output, Path, Transport};
-use crate::status::{Class, Status};
+use crate::path::{Output, Path};
+use crate::status::Status;
 use crate::transaction::invite_server::{self, InviteServer};
 use crate::transaction::key::{self, Key, Sought};
-use crate::transaction::server::{self, Server};
+use crate::transaction::server::Server;
 use crate::transaction::slab::{Place, Slab};
 use crate::transaction::step::{Step, Steps};
 use crate::transaction::table::{Hasher, Table};
 use crate::transaction::{OnRequest, ServerKey, TransactionEvent};
 use crate::write;
+use slot::{Machine, Slot};
 
 #[derive(Debug)]
 pub(super) struct Servers {
@@ -28,28 +31,6 @@ pub(super) struct Servers {
     /// The key and the identity of the request at hand.
     key: Key,
     identity: Vec<u8>,
-}
-
-#[derive(Debug)]
-struct Slot {
-    machine: Option<Machine>,
-    /// Where the responses go.
-    path: Path,
-    user: u64,
-    key: Key,
-    key_hash: u64,
-    /// What a request that came here on another way would have in common with this one.
-    identity: Vec<u8>,
-    identity_hash: Option<u64>,
-    /// The latest response.
-    message: Vec<u8>,
-    running: Running,
-}
-
-#[derive(Clone, Copy, Debug)]
-enum Machine {
-    Invite(InviteServer),
-    Other(Server),
 }
 
 impl Servers {
@@ -154,14 +135,8 @@ impl Servers {
             return;
         };
         let mut steps = Steps::new();
-        match &mut slot.machine {
-            Some(Machine::Invite(machine)) => {
-                machine.on(invite_server::Input::Invite, &shared.values, &mut steps);
-            }
-            Some(Machine::Other(machine)) => {
-                machine.on(server::Input::Request, &shared.values, &mut steps);
-            }
-            None => {}
+        if let Some(machine) = &mut slot.machine {
+            machine.on_retransmission(&shared.values, &mut steps);
         }
         self.carry_out(shared, now, place, &steps, out);
     }
@@ -248,10 +223,8 @@ impl Servers {
             return false;
         };
         let mut steps = Steps::new();
-        match &mut slot.machine {
-            Some(Machine::Invite(machine)) => machine.on(invite_input(status), &shared.values, &mut steps),
-            Some(Machine::Other(machine)) => machine.on(input(status), &shared.values, &mut steps),
-            None => {}
+        if let Some(machine) = &mut slot.machine {
+            machine.on_status(status, &shared.values, &mut steps);
         }
         let is_sent = steps.contains(Step::Transmit);
         if is_sent {
@@ -304,14 +277,8 @@ impl Servers {
             return;
         };
         let mut steps = Steps::new();
-        match &mut slot.machine {
-            Some(Machine::Invite(machine)) => {
-                machine.on(invite_server::Input::Timer(due.timer), &shared.values, &mut steps);
-            }
-            Some(Machine::Other(machine)) => {
-                machine.on(server::Input::Timer(due.timer), &shared.values, &mut steps);
-            }
-            None => {}
+        if let Some(machine) = &mut slot.machine {
+            machine.on_timer(due.timer, &shared.values, &mut steps);
         }
         let (key, user) = (ServerKey(due.place), slot.user);
         self.carry_out(shared, now, due.place, &steps, out);
@@ -402,46 +369,5 @@ impl Servers {
     #[cfg(test)]
     pub(super) fn places_taken(&self) -> (u32, usize, usize) {
         (self.slots.len(), self.by_key.len(), self.by_identity.len())
-    }
-}
-
-impl Default for Slot {
-    fn default() -> Self {
-        let nowhere = core::net::SocketAddr::from(([0, 0, 0, 0], 0));
-        Self {
-            machine: None,
-            path: Path {
-                zone: 0,
-                transport: Transport::Udp,
-                local: nowhere,
-                remote: nowhere,
-            },
-            user: 0,
-            key: Key::default(),
-            key_hash: 0,
-            identity: Vec::new(),
-            identity_hash: None,
-            message: Vec::new(),
-            running: Running::default(),
-        }
-    }
-}
-
-fn invite_input(status: Status) -> invite_server::Input {
-    match status.class() {
-        Class::Provisional => invite_server::Input::Provisional,
-        Class::Success => invite_server::Input::Success,
-        Class::Redirection | Class::ClientError | Class::ServerError | Class::GlobalFailure => {
-            invite_server::Input::Failure
-        }
-    }
-}
-
-fn input(status: Status) -> server::Input {
-    match status {
-        Status::TRYING => server::Input::Trying,
-        Status::REQUEST_TIMEOUT => server::Input::RequestTimeout,
-        status if status.is_final() => server::Input::Final,
-        _ => server::Input::Provisional,
     }
 }
