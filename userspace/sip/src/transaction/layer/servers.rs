@@ -9,7 +9,6 @@ use trunkline_time::Timestamp;
 use super::{BUFFER_KEEP_MAX, Due, Shared, Side};
 use crate::message::Message;
 use crate::method::Method;
-use crate::parse::parse;
 use crate::path::{Output, Path};
 use crate::status::Status;
 use crate::transaction::invite_server::{self, InviteServer};
@@ -103,12 +102,9 @@ impl Servers {
         self.key.set(ack, path, Sought::Invite);
         let hash = self.hasher.hash(self.key.shared());
         let found = self.by_key.find(hash, |index| {
-            self.slots.at(index).is_some_and(|(_, slot)| {
-                let response = parse(&slot.message).ok();
-                self.key.acknowledges(ack, &slot.key, || {
-                    response.and_then(|response| response.to().tag())
-                })
-            })
+            self.slots
+                .at(index)
+                .is_some_and(|(_, slot)| self.key.acknowledges(ack, &slot.key, || slot.to_tag()))
         });
         let place = found
             .and_then(|index| self.slots.at(index))

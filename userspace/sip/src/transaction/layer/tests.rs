@@ -1,3 +1,4 @@
+mod any_order;
 mod client_side;
 mod lossy;
 mod server_side;

@@ -3,6 +3,7 @@
 use alloc::vec::Vec;
 
 use super::super::Running;
+use crate::parse::parse;
 use crate::path::{Path, Transport};
 use crate::status::{Class, Status};
 use crate::transaction::invite_server::{self, InviteServer};
@@ -31,6 +32,13 @@ pub(super) struct Slot {
 pub(super) enum Machine {
     Invite(InviteServer),
     Other(Server),
+}
+
+impl Slot {
+    /// The To tag of the latest response.
+    pub(super) fn to_tag(&self) -> Option<&[u8]> {
+        parse(&self.message).ok()?.to().tag()
+    }
 }
 
 impl Machine {
