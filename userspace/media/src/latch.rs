@@ -27,27 +27,46 @@ use core::net::{IpAddr, SocketAddr};
 
 use trunkline_xdp_abi::Address;
 
-/// An address and a UDP port, in the form that packets are compared with.
+/// An address and a UDP port, in the form that packets are compared with: 18 bytes without alignment.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Endpoint {
+    address: Address,
+    port_be: [u8; 2],
+}
+
+impl Endpoint {
+    /// The endpoint at `address` (IPv4 as IPv4-mapped) with the UDP port `port`.
+    #[inline]
+    #[must_use]
+    pub const fn new(address: Address, port: u16) -> Self {
+        Self {
+            address,
+            port_be: port.to_be_bytes(),
+        }
+    }
+
     /// The address, IPv4 as IPv4-mapped.
-    pub address: Address,
-    /// The UDP port, host byte order.
-    pub port: u16,
+    #[must_use]
+    pub const fn address(&self) -> Address {
+        self.address
+    }
+
+    /// The UDP port.
+    #[must_use]
+    pub const fn port(&self) -> u16 {
+        u16::from_be_bytes(self.port_be)
+    }
 }
 
 impl From<SocketAddr> for Endpoint {
     fn from(socket: SocketAddr) -> Self {
-        Self {
-            address: Address::from(socket.ip()),
-            port: socket.port(),
-        }
+        Self::new(Address::from(socket.ip()), socket.port())
     }
 }
 
 impl From<Endpoint> for SocketAddr {
     fn from(endpoint: Endpoint) -> Self {
-        SocketAddr::new(endpoint.address.to_ip(), endpoint.port)
+        SocketAddr::new(endpoint.address.to_ip(), endpoint.port())
     }
 }
 
@@ -246,10 +265,7 @@ fn bits(address: &Address) -> u128 {
     u128::from_be_bytes(address.0)
 }
 
-const NOWHERE: Endpoint = Endpoint {
-    address: Address([0; 16]),
-    port: 0,
-};
+const NOWHERE: Endpoint = Endpoint::new(Address([0; 16]), 0);
 
 #[cfg(test)]
 mod tests;

@@ -16,6 +16,8 @@ pub enum RelayVerdict {
     Forward {
         /// Slot of the interface to send on.
         interface: u8,
+        /// Index of the zone to send into.
+        zone: u8,
         /// Where the frame begins in the buffer.
         start: usize,
         /// Its length in bytes.
@@ -46,6 +48,19 @@ pub struct RelayCounters {
     pub dtls: u64,
 }
 
+impl RelayCounters {
+    /// Nothing decided yet.
+    pub const NONE: Self = Self {
+        received: 0,
+        forwarded: 0,
+        forwarded_bytes: 0,
+        handed_off: 0,
+        dropped: [0; DropReason::COUNT],
+        stun: 0,
+        dtls: 0,
+    };
+}
+
 /// The media of one worker: its flows and what became of its packets.
 #[derive(Debug)]
 pub struct Relay {
@@ -64,15 +79,7 @@ impl Relay {
             flows,
             owner,
             workers,
-            counters: RelayCounters {
-                received: 0,
-                forwarded: 0,
-                forwarded_bytes: 0,
-                handed_off: 0,
-                dropped: [0; DropReason::COUNT],
-                stun: 0,
-                dtls: 0,
-            },
+            counters: RelayCounters::NONE,
         }
     }
 
@@ -123,10 +130,7 @@ impl Relay {
                 return Err(DropReason::RtpNotRtp);
             }
         };
-        let source = Endpoint {
-            address: layout.source,
-            port: layout.source_port,
-        };
+        let source = Endpoint::new(layout.source, layout.source_port);
         let judgement = hot.latch.accept(&cold.rules, &source);
         if judgement == Judgement::Refused {
             cold.dropped_wrong_source += 1;
@@ -155,12 +159,13 @@ impl Relay {
         if rewritten.is_err() {
             cold.dropped_no_egress += 1;
         }
-        let interface = hot.egress.interface;
+        let (interface, zone) = (hot.egress.interface, hot.egress_zone);
         if judgement == Judgement::Moved {
             self.flows.on_source_moved(index);
         }
         rewritten.map(|frame| RelayVerdict::Forward {
             interface,
+            zone,
             start: frame.start,
             len: frame.len,
         })

@@ -13,8 +13,8 @@ pub struct RtcpView<'a> {
 impl<'a> RtcpView<'a> {
     /// Checks the version and length of each packet of the compound, and that reports hold the blocks they count.
     ///
-    /// Reduced-size RTCP (RFC 5506), which does not begin with a report, is accepted. Linear in the number of packets,
-    /// of which there may be [`RTCP_COMPOUND_MAX`].
+    /// Reduced-size RTCP (RFC 5506), which does not begin with a report, is accepted, and so are zero octets after the last
+    /// packet, which some senders add. Linear in the length; there may be [`RTCP_COMPOUND_MAX`] packets.
     ///
     /// # Errors
     /// [`Malformed::Short`], [`Malformed::Version`], [`Malformed::Length`], [`Malformed::Padding`] or [`Malformed::TooMany`].
@@ -22,13 +22,13 @@ impl<'a> RtcpView<'a> {
         let view = Self::new_encrypted(bytes)?;
         let mut rest = bytes;
         let mut packet_count = 0;
-        while !rest.is_empty() {
+        while packet_count == 0 || !is_filling(rest) {
             packet_count += 1;
             if packet_count > RTCP_COMPOUND_MAX {
                 return Err(Malformed::TooMany);
             }
             let packet = RtcpPacket::split_from(&mut rest)?;
-            packet.check_contents(rest.is_empty())?;
+            packet.check_contents(is_filling(rest))?;
         }
         Ok(view)
     }
@@ -183,6 +183,11 @@ pub const SENDER_REPORT: u8 = 200;
 pub const RECEIVER_REPORT: u8 = 201;
 /// Packet type of BYE: sources leave.
 pub const GOODBYE: u8 = 203;
+
+/// Whether no packet follows: nothing at all or zeros.
+fn is_filling(rest: &[u8]) -> bool {
+    rest.first().is_none_or(|first| *first == 0) && rest.iter().all(|octet| *octet == 0)
+}
 
 /// Where the report blocks begin in the body of a report.
 fn blocks_offset(packet_type: u8) -> Option<usize> {

@@ -56,7 +56,7 @@ impl FlowTable {
             };
             if cold.is_used
                 && hot.has_next_hop()
-                && let Some(hop) = lookup(cold.egress_zone, hot.egress.destination.to_ip())
+                && let Some(hop) = lookup(hot.egress_zone, hot.egress.destination.to_ip())
             {
                 hot.set_next_hop(&hop);
             }
@@ -107,7 +107,7 @@ impl FlowTable {
         let (hot, cold) = (self.hot.get(index as usize)?, self.cold.get(index as usize)?);
         Some(Unresolved {
             id: cold.id(index as usize),
-            zone: cold.egress_zone,
+            zone: hot.egress_zone,
             destination: hot.egress.destination.to_ip(),
         })
     }

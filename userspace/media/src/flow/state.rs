@@ -15,6 +15,7 @@ use crate::quality::{History, Stream};
 #[repr(align(64))]
 pub(crate) struct Hot {
     pub(crate) egress: Egress,
+    pub(crate) egress_zone: u8,
     pub(crate) kind: FlowKind,
     flags: u8,
     pub(crate) latch: Latch,
@@ -31,7 +32,6 @@ pub(crate) struct Cold {
     pub(super) generation: u32,
     pub(super) is_used: bool,
     pub(super) is_held: bool,
-    pub(super) egress_zone: u8,
     pub(super) place: u32,
     /// Position in the table's list of unresolved flows, or [`NOT_LISTED`].
     pub(super) listed_at: u32,
@@ -56,6 +56,7 @@ impl Hot {
     pub(super) fn new(spec: &FlowSpec, rules: &LatchRules) -> Self {
         let mut hot = Self {
             egress: Egress::default(),
+            egress_zone: spec.egress_zone,
             kind: spec.kind,
             flags: 0,
             latch: Latch::new(rules),
@@ -70,6 +71,7 @@ impl Hot {
     /// Takes over what `spec` says about how packets are checked and written, but for the remotes.
     pub(super) fn apply(&mut self, spec: &FlowSpec) {
         self.kind = spec.kind;
+        self.egress_zone = spec.egress_zone;
         self.set_flag(IS_SRTP, spec.is_srtp);
         self.stream.set_clock_rate(spec.clock_rate);
         self.egress.dscp = spec.dscp;
@@ -80,15 +82,15 @@ impl Hot {
 
     /// Sends to `remote` from now on. True if another next hop has to be found for it.
     pub(super) fn aim(&mut self, remote: Option<Endpoint>) -> bool {
-        let remote = remote.filter(|remote| remote.address.is_ipv4() == self.egress.source.is_ipv4());
+        let remote = remote.filter(|remote| remote.address().is_ipv4() == self.egress.source.is_ipv4());
         let Some(remote) = remote else {
             self.set_flag(HAS_REMOTE, false);
             self.set_flag(HAS_NEXT_HOP, false);
             return false;
         };
-        let is_same_host = self.has_next_hop() && self.egress.destination == remote.address;
-        self.egress.destination = remote.address;
-        self.egress.destination_port = remote.port;
+        let is_same_host = self.has_next_hop() && self.egress.destination == remote.address();
+        self.egress.destination = remote.address();
+        self.egress.destination_port = remote.port();
         self.set_flag(HAS_REMOTE, true);
         self.set_flag(HAS_NEXT_HOP, is_same_host);
         !is_same_host
@@ -139,7 +141,6 @@ impl Cold {
             generation: 0,
             is_used: false,
             is_held: false,
-            egress_zone: 0,
             place: 0,
             listed_at: NOT_LISTED,
             twin: None,
@@ -165,7 +166,6 @@ impl Cold {
             self.quiet_since = now;
         }
         self.is_held = spec.is_held;
-        self.egress_zone = spec.egress_zone;
         self.egress_remote = spec.egress_remote.and_then(reachable);
         self.timeout = spec.timeout;
         self.user = spec.user;

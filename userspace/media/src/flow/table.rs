@@ -101,8 +101,8 @@ impl FlowTable {
         let new_rules = rules(spec);
         hot.latch.on_signalled(&cold.rules, &new_rules);
         cold.rules = new_rules;
-        let has_moved = cold.egress_zone != spec.egress_zone
-            || hot.egress.source != Address::from(spec.egress_local.ip());
+        let has_moved =
+            hot.egress_zone != spec.egress_zone || hot.egress.source != Address::from(spec.egress_local.ip());
         if has_moved {
             hot.forget_next_hop();
         }

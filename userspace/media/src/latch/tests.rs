@@ -7,10 +7,7 @@ use super::*;
 const SIGNALLED: [u8; 4] = [198, 51, 100, 20];
 
 fn endpoint(octets: [u8; 4], port: u16) -> Endpoint {
-    Endpoint {
-        address: Address::from_ipv4(octets),
-        port,
-    }
+    Endpoint::new(Address::from_ipv4(octets), port)
 }
 
 fn rules(policy: LatchPolicy, is_signalled: bool) -> LatchRules {

@@ -99,6 +99,21 @@ fn only_the_last_packet_is_padded() {
 }
 
 #[test]
+fn zeros_may_follow_and_nothing_else() {
+    let filled = |filling: &[u8]| [&goodbye()[..], filling].concat();
+    assert_eq!(
+        RtcpView::new_checked(&filled(&[0; 4])).unwrap().packets().count(),
+        1
+    );
+    assert!(RtcpView::new_checked(&filled(&[0; 3])).is_ok());
+    assert_eq!(
+        RtcpView::new_checked(&filled(&[0, 0, 0, 1])).unwrap_err(),
+        Malformed::Version
+    );
+    assert_eq!(RtcpView::new_checked(&[0; 8]).unwrap_err(), Malformed::Version);
+}
+
+#[test]
 fn a_compound_has_a_limit() {
     let empty = [0x80, GOODBYE, 0, 0];
     assert!(RtcpView::new_checked(&empty.repeat(RTCP_COMPOUND_MAX)).is_ok());
@@ -123,7 +138,7 @@ proptest! {
         }
         if let Ok(view) = RtcpView::new_checked(&bytes) {
             let covered: usize = view.packets().map(|packet| 4 + packet.body().len()).sum();
-            prop_assert_eq!(covered, bytes.len());
+            prop_assert!(bytes[covered..].iter().all(|octet| *octet == 0));
             for packet in view.packets() {
                 let counts_blocks = matches!(packet.packet_type(), SENDER_REPORT | RECEIVER_REPORT);
                 let expected = if counts_blocks { usize::from(packet.count()) } else { 0 };
