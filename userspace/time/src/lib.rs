@@ -1,5 +1,3 @@
-#![no_std]
-#![forbid(unsafe_code)]
 //! When things happen: points in time, timers, and rates.
 //!
 //! **Owns** [`Timestamp`], the fixed-capacity timer [`Wheel`], the single-owner [`TokenBucket`] and the
@@ -8,6 +6,8 @@
 //! **Does not own** a clock: every function that needs the time is given it. Nothing here knows what a timer is for.
 //!
 //! **May depend on** nothing but `core` and `alloc`; it allocates in constructors only.
+#![no_std]
+#![forbid(unsafe_code)]
 
 extern crate alloc;
 

@@ -144,10 +144,7 @@ impl Layer {
     ///
     /// `branch` is what [`Layer::next_branch`] gave and what the top Via of `bytes` says; a CANCEL has the branch of its
     /// INVITE. `None` if there is no room, or if the branch is not one to start with: used already, or not ours.
-    #[expect(
-        clippy::too_many_arguments,
-        reason = "each is a plain fact of the one request that is started"
-    )]
+    #[expect(clippy::too_many_arguments, reason = "plain facts of one request")]
     pub fn start(
         &mut self,
         now: Timestamp,

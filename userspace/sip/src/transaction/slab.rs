@@ -92,14 +92,14 @@ impl<T: Default> Slab<T> {
         }
     }
 
-    pub(super) fn get(&self, place: Place) -> Option<&T> {
+    pub(super) fn value(&self, place: Place) -> Option<&T> {
         self.entries
             .get(place.index as usize)
             .filter(|entry| entry.is_used && entry.generation == place.generation)
             .map(|entry| &entry.value)
     }
 
-    pub(super) fn get_mut(&mut self, place: Place) -> Option<&mut T> {
+    pub(super) fn value_mut(&mut self, place: Place) -> Option<&mut T> {
         self.entries
             .get_mut(place.index as usize)
             .filter(|entry| entry.is_used && entry.generation == place.generation)
@@ -148,7 +148,7 @@ mod tests {
             (again.index, again.generation),
             (first.index, first.generation + 1)
         );
-        assert!(slab.get(first).is_none() && slab.get(second).is_some());
+        assert!(slab.value(first).is_none() && slab.value(second).is_some());
         assert_eq!(slab.len(), 1);
     }
 

@@ -99,7 +99,7 @@ impl Clients {
 
     /// The INVITE with this branch, if it can be cancelled.
     fn invite_to_cancel(&self, place: Place, branch: TokenText) -> Option<Place> {
-        let slot = self.slots.get(place)?;
+        let slot = self.slots.value(place)?;
         (slot.branch == branch && slot.is_proceeding() && slot.cancel.is_none()).then_some(place)
     }
 
@@ -121,7 +121,7 @@ impl Clients {
         cancel: Place,
         out: &mut dyn Output,
     ) {
-        let Some(slot) = self.slots.get_mut(invite) else {
+        let Some(slot) = self.slots.value_mut(invite) else {
             return;
         };
         slot.cancel = Some(cancel);
@@ -133,7 +133,7 @@ impl Clients {
     }
 
     pub(super) fn write_cancel(&self, key: ClientKey, buffer: &mut [u8]) -> Option<usize> {
-        let slot = self.slots.get(key.0).filter(|slot| slot.is_proceeding())?;
+        let slot = self.slots.value(key.0).filter(|slot| slot.is_proceeding())?;
         derived::write_cancel(&parse(&slot.message).ok()?, buffer)
     }
 
@@ -146,7 +146,7 @@ impl Clients {
     }
 
     fn running(&self, key: ClientKey) -> Option<&Slot> {
-        self.slots.get(key.0).filter(|slot| slot.machine.is_some())
+        self.slots.value(key.0).filter(|slot| slot.machine.is_some())
     }
 
     pub(super) fn on_response(
@@ -210,7 +210,7 @@ impl Clients {
         if message.cseq().method == Method::Cancel {
             place = named.cancel?;
         }
-        let slot = self.slots.get_mut(place)?;
+        let slot = self.slots.value_mut(place)?;
         (slot.machine.is_some() && slot.is_method(message)).then_some((place, slot))
     }
 
@@ -222,7 +222,7 @@ impl Clients {
         out: &mut dyn Output,
         events: &mut dyn FnMut(TransactionEvent),
     ) {
-        let Some(slot) = self.slots.get_mut(due.place) else {
+        let Some(slot) = self.slots.value_mut(due.place) else {
             return;
         };
         let mut steps = Steps::new();
@@ -250,7 +250,7 @@ impl Clients {
         out: &mut dyn Output,
         response: Option<&Message<'_>>,
     ) {
-        let Some(slot) = self.slots.get_mut(place) else {
+        let Some(slot) = self.slots.value_mut(place) else {
             return;
         };
         for step in steps.as_slice() {
@@ -301,7 +301,7 @@ impl Clients {
 
     /// Ends a transaction. The place of an INVITE whose CANCEL still runs is given back together with the CANCEL's.
     fn end(&mut self, shared: &mut Shared, place: Place) {
-        let Some(slot) = self.slots.get_mut(place) else {
+        let Some(slot) = self.slots.value_mut(place) else {
             return;
         };
         slot.running.stop(&mut shared.wheel);
@@ -316,7 +316,7 @@ impl Clients {
         let cancels = slot.cancels.take();
         self.release(place);
         if let Some(invite) = cancels
-            && let Some(slot) = self.slots.get_mut(invite)
+            && let Some(slot) = self.slots.value_mut(invite)
         {
             slot.cancel = None;
             if slot.machine.is_none() {
@@ -326,7 +326,7 @@ impl Clients {
     }
 
     fn release(&mut self, place: Place) {
-        if let Some(slot) = self.slots.get_mut(place) {
+        if let Some(slot) = self.slots.value_mut(place) {
             slot.message.clear();
             slot.message.shrink_to(BUFFER_KEEP_MAX);
         }

@@ -109,7 +109,8 @@ impl Servers {
         let place = found
             .and_then(|index| self.slots.at(index))
             .map(|(place, _)| place);
-        let Some((place, slot)) = place.and_then(|place| self.slots.get_mut(place).map(|slot| (place, slot)))
+        let Some((place, slot)) =
+            place.and_then(|place| self.slots.value_mut(place).map(|slot| (place, slot)))
         else {
             return OnRequest::AckForSuccess;
         };
@@ -127,7 +128,7 @@ impl Servers {
 
     fn on_retransmission(&mut self, shared: &mut Shared, now: Timestamp, place: Place, out: &mut dyn Output) {
         shared.counters.absorbed += 1;
-        let Some(slot) = self.slots.get_mut(place) else {
+        let Some(slot) = self.slots.value_mut(place) else {
             return;
         };
         let mut steps = Steps::new();
@@ -152,10 +153,7 @@ impl Servers {
         self.by_identity.find(hash, is_equal).is_some()
     }
 
-    #[expect(
-        clippy::too_many_arguments,
-        reason = "each is a plain fact of the one request that came"
-    )]
+    #[expect(clippy::too_many_arguments, reason = "plain facts of one request")]
     fn create(
         &mut self,
         shared: &mut Shared,
@@ -215,7 +213,7 @@ impl Servers {
         bytes: &[u8],
         out: &mut dyn Output,
     ) -> bool {
-        let Some(slot) = self.slots.get_mut(key.0) else {
+        let Some(slot) = self.slots.value_mut(key.0) else {
             return false;
         };
         let mut steps = Steps::new();
@@ -232,7 +230,7 @@ impl Servers {
     }
 
     pub(super) fn resend(&mut self, shared: &mut Shared, key: ServerKey, out: &mut dyn Output) -> bool {
-        let Some(slot) = self.slots.get(key.0) else {
+        let Some(slot) = self.slots.value(key.0) else {
             return false;
         };
         let is_users = match &slot.machine {
@@ -250,15 +248,15 @@ impl Servers {
     }
 
     pub(super) fn set_user(&mut self, key: ServerKey, user: u64) -> bool {
-        self.slots.get_mut(key.0).map(|slot| slot.user = user).is_some()
+        self.slots.value_mut(key.0).map(|slot| slot.user = user).is_some()
     }
 
     pub(super) fn user(&self, key: ServerKey) -> Option<u64> {
-        self.slots.get(key.0).map(|slot| slot.user)
+        self.slots.value(key.0).map(|slot| slot.user)
     }
 
     pub(super) fn path(&self, key: ServerKey) -> Option<Path> {
-        self.slots.get(key.0).map(|slot| slot.path)
+        self.slots.value(key.0).map(|slot| slot.path)
     }
 
     pub(super) fn on_timer(
@@ -269,7 +267,7 @@ impl Servers {
         out: &mut dyn Output,
         events: &mut dyn FnMut(TransactionEvent),
     ) {
-        let Some(slot) = self.slots.get_mut(due.place) else {
+        let Some(slot) = self.slots.value_mut(due.place) else {
             return;
         };
         let mut steps = Steps::new();
@@ -299,7 +297,7 @@ impl Servers {
         steps: &Steps,
         out: &mut dyn Output,
     ) {
-        let Some(slot) = self.slots.get_mut(place) else {
+        let Some(slot) = self.slots.value_mut(place) else {
             return;
         };
         for step in steps.as_slice() {
@@ -333,7 +331,7 @@ impl Servers {
     }
 
     pub(super) fn abandon(&mut self, shared: &mut Shared, key: ServerKey) -> bool {
-        let is_running = self.slots.get(key.0).is_some();
+        let is_running = self.slots.value(key.0).is_some();
         if is_running {
             self.end(shared, key.0);
         }
@@ -341,7 +339,7 @@ impl Servers {
     }
 
     fn end(&mut self, shared: &mut Shared, place: Place) {
-        let Some(slot) = self.slots.get_mut(place) else {
+        let Some(slot) = self.slots.value_mut(place) else {
             return;
         };
         slot.running.stop(&mut shared.wheel);
