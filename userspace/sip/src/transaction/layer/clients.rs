@@ -199,7 +199,7 @@ impl Clients {
         let mut place = self.place_in(branch)?;
         let named = self
             .slots
-            .get(place)
+            .value(place)
             .filter(|slot| slot.branch.as_bytes().eq_ignore_ascii_case(branch))?;
         //= https://www.rfc-editor.org/rfc/rfc3261#section-17.1.3
         //# If the method parameter in the CSeq header field matches the
