@@ -11,7 +11,11 @@ pub fn pin(core: usize) -> bool {
 /// The cores this process may run on, in ascending order; empty if the kernel does not say.
 #[must_use]
 pub fn cores() -> Vec<usize> {
-    let mut ids: Vec<usize> = core_affinity::get_core_ids().unwrap_or_default().iter().map(|core| core.id).collect();
+    let mut ids: Vec<usize> = core_affinity::get_core_ids()
+        .unwrap_or_default()
+        .iter()
+        .map(|core| core.id)
+        .collect();
     ids.sort_unstable();
     ids
 }

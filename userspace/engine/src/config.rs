@@ -29,15 +29,19 @@ pub enum XdpMode {
 pub struct Capacity {
     /// Calls at once.
     pub calls: usize,
-    /// UMEM slots, or datagram buffers in socket mode; a power of two.
-    pub frames: u32,
+    /// Entries of each AF_XDP ring, a power of two. The UMEM has two slots per entry of each of its sockets.
+    pub ring: u32,
     /// Finished call detail records that wait for the writer.
     pub cdrs: usize,
 }
 
 impl Default for Capacity {
     fn default() -> Self {
-        Self { calls: 20_000, frames: 16_384, cdrs: 16_384 }
+        Self {
+            calls: 20_000,
+            ring: 2048,
+            cdrs: 16_384,
+        }
     }
 }
 

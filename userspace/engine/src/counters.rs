@@ -136,7 +136,11 @@ mod tests {
         counters.received(Tier::Worker, 0xff, 70);
         counters.grow(3);
         counters.received(Tier::Worker, 2, 80);
-        let bytes: Vec<u64> = counters.zones(Tier::Worker).iter().map(|row| row.rx.bytes).collect();
+        let bytes: Vec<u64> = counters
+            .zones(Tier::Worker)
+            .iter()
+            .map(|row| row.rx.bytes)
+            .collect();
         assert_eq!(bytes, [60, 0, 80, 70]);
     }
 }

@@ -9,7 +9,9 @@ use std::time::Duration;
 use trunkline_net::{Link, NextHop, NextHops, UdpLink};
 use trunkline_sip::path::Path;
 use trunkline_time::Timestamp;
-use trunkline_xdp_abi::header::{Address, Egress, HEADERS_LEN_MAX, IPV4_LEN, IPV6_LEN, TTL, UDP_LEN, write_udp};
+use trunkline_xdp_abi::header::{
+    Address, Egress, HEADERS_LEN_MAX, IPV4_LEN, IPV6_LEN, TTL, UDP_LEN, write_udp,
+};
 use trunkline_xdp_abi::verdict::DropReason;
 
 use crate::counters::{PacketCounters, Tier};
@@ -25,7 +27,6 @@ pub const HELD_TIME_MAX: Duration = Duration::from_secs(2);
 pub const SIGNALLING_DSCP: u8 = 40;
 
 /// The ways out of one worker.
-#[derive(Debug)]
 pub struct Links<L> {
     /// The link that carries everything: AF_XDP, or sockets where there is no AF_XDP.
     pub main: L,
@@ -37,7 +38,6 @@ pub struct Links<L> {
 }
 
 /// Sends datagrams of SIP.
-#[derive(Debug)]
 pub struct Sender {
     next_hops: NextHops,
     epoch: u64,
@@ -58,7 +58,12 @@ impl Sender {
     /// Sends by `next_hops` over interfaces with these MTUs.
     #[must_use]
     pub fn new(next_hops: NextHops, mtus: Vec<u16>) -> Self {
-        Self { next_hops, epoch: 0, held: VecDeque::new(), mtus }
+        Self {
+            next_hops,
+            epoch: 0,
+            held: VecDeque::new(),
+            mtus,
+        }
     }
 
     /// The next hops that this sender knows.
@@ -92,42 +97,89 @@ impl Sender {
         counters.originated += 1;
         let mtu = usize::from(self.mtu(interface));
         if let (Some(kernel), true) = (&mut links.kernel, mtu != 0 && ip_len(path, bytes.len()) > mtu) {
-            transmit(kernel, Tier::Socket, interface, path, bytes, [[0; 6]; 2], counters);
+            transmit(
+                kernel,
+                Tier::Socket,
+                interface,
+                path,
+                bytes,
+                [[0; 6]; 2],
+                counters,
+            );
             return;
         }
         match self.next_hops.lookup(interface, path.remote.ip()) {
-            NextHop::Known { source_mac, destination_mac } => {
+            NextHop::Known {
+                source_mac,
+                destination_mac,
+            } => {
                 let macs = [source_mac, destination_mac];
-                transmit(&mut links.main, links.tier, interface, path, bytes, macs, counters);
+                transmit(
+                    &mut links.main,
+                    links.tier,
+                    interface,
+                    path,
+                    bytes,
+                    macs,
+                    counters,
+                );
             }
             NextHop::Pending => self.hold(now, interface, path, bytes, counters),
             NextHop::Unreachable => counters.dropped(DropReason::NoRoute),
         }
     }
 
-    fn hold(&mut self, now: Timestamp, interface: u8, path: &Path, bytes: &[u8], counters: &mut PacketCounters) {
+    fn hold(
+        &mut self,
+        now: Timestamp,
+        interface: u8,
+        path: &Path,
+        bytes: &[u8],
+        counters: &mut PacketCounters,
+    ) {
         self.next_hops.request(interface, path.remote.ip());
         if self.held.len() >= HELD_MAX {
             counters.dropped(DropReason::NextHopQueueFull);
             return;
         }
-        self.held.push_back(Held { until: now + HELD_TIME_MAX, interface, path: *path, bytes: bytes.to_vec() });
+        self.held.push_back(Held {
+            until: now + HELD_TIME_MAX,
+            interface,
+            path: *path,
+            bytes: bytes.to_vec(),
+        });
     }
 
     /// Sends what can be sent now, and gives up what has waited too long.
     ///
     /// Cheap while nothing is held; answers whether the next hops have changed since the last call, so that the caller
     /// can bring its flows up to date.
-    pub fn retry<L: Link>(&mut self, now: Timestamp, links: &mut Links<L>, counters: &mut PacketCounters) -> bool {
+    pub fn retry<L: Link>(
+        &mut self,
+        now: Timestamp,
+        links: &mut Links<L>,
+        counters: &mut PacketCounters,
+    ) -> bool {
         let epoch = self.next_hops.epoch();
         let changed = epoch != self.epoch;
         self.epoch = epoch;
         for _ in 0..self.held.len() {
             let Some(held) = self.held.pop_front() else { break };
             match self.next_hops.lookup(held.interface, held.path.remote.ip()) {
-                NextHop::Known { source_mac, destination_mac } => {
+                NextHop::Known {
+                    source_mac,
+                    destination_mac,
+                } => {
                     let macs = [source_mac, destination_mac];
-                    transmit(&mut links.main, links.tier, held.interface, &held.path, &held.bytes, macs, counters);
+                    transmit(
+                        &mut links.main,
+                        links.tier,
+                        held.interface,
+                        &held.path,
+                        &held.bytes,
+                        macs,
+                        counters,
+                    );
                 }
                 NextHop::Unreachable => counters.dropped(DropReason::NoRoute),
                 NextHop::Pending if held.until <= now => counters.dropped(DropReason::NextHopTimeout),
@@ -176,8 +228,11 @@ fn transmit<L: Link>(
         return;
     };
     place.copy_from_slice(bytes);
-    let written = write_udp(buffer, payload_offset, bytes.len(), &egress)
-        .and_then(|rewritten| frame.place(rewritten.start, rewritten.len).map_err(|_| DropReason::SipTooBig));
+    let written = write_udp(buffer, payload_offset, bytes.len(), &egress).and_then(|rewritten| {
+        frame
+            .place(rewritten.start, rewritten.len)
+            .map_err(|_| DropReason::SipTooBig)
+    });
     match written {
         Ok(()) => {
             counters.sent(tier, path.zone, frame.len());

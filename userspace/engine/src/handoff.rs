@@ -37,9 +37,15 @@ struct Ring {
 
 impl Ring {
     fn new() -> Self {
-        let ring = Self { full: ArrayQueue::new(PARCELS_MAX), empty: ArrayQueue::new(PARCELS_MAX) };
+        let ring = Self {
+            full: ArrayQueue::new(PARCELS_MAX),
+            empty: ArrayQueue::new(PARCELS_MAX),
+        };
         for _ in 0..PARCELS_MAX {
-            let parcel = Box::new(Parcel { interface: 0, bytes: Vec::with_capacity(PARCEL_BYTES) });
+            let parcel = Box::new(Parcel {
+                interface: 0,
+                bytes: Vec::with_capacity(PARCEL_BYTES),
+            });
             // The ring was made with room for exactly this many parcels.
             let _ = ring.empty.push(parcel);
         }
@@ -58,7 +64,10 @@ impl Doorbell {
     /// A doorbell that wakes through `waker`.
     #[must_use]
     pub fn new(waker: Waker) -> Self {
-        Self { sleeping: AtomicBool::new(false), waker }
+        Self {
+            sleeping: AtomicBool::new(false),
+            waker,
+        }
     }
 
     /// Wakes the worker if it sleeps or is about to.
@@ -98,10 +107,24 @@ impl Handoff {
     pub fn mesh(doorbells: Arc<[Doorbell]>) -> Vec<Handoff> {
         let workers = doorbells.len();
         let rings: Arc<[Ring]> = (0..workers * workers)
-            .map(|i| if i / workers == i % workers { Ring { full: ArrayQueue::new(1), empty: ArrayQueue::new(1) } } else { Ring::new() })
+            .map(|i| {
+                if i / workers == i % workers {
+                    Ring {
+                        full: ArrayQueue::new(1),
+                        empty: ArrayQueue::new(1),
+                    }
+                } else {
+                    Ring::new()
+                }
+            })
             .collect();
         (0..workers)
-            .map(|me| Handoff { me, workers, rings: Arc::clone(&rings), doorbells: Arc::clone(&doorbells) })
+            .map(|me| Handoff {
+                me,
+                workers,
+                rings: Arc::clone(&rings),
+                doorbells: Arc::clone(&doorbells),
+            })
             .collect()
     }
 
@@ -111,8 +134,12 @@ impl Handoff {
         if owner >= self.workers || owner == self.me {
             return false;
         }
-        let Some(ring) = self.rings.get(self.me * self.workers + owner) else { return false };
-        let Some(mut parcel) = ring.empty.pop() else { return false };
+        let Some(ring) = self.rings.get(self.me * self.workers + owner) else {
+            return false;
+        };
+        let Some(mut parcel) = ring.empty.pop() else {
+            return false;
+        };
         parcel.interface = interface;
         parcel.bytes.clear();
         parcel.bytes.extend_from_slice(frame);
@@ -134,7 +161,9 @@ impl Handoff {
     pub fn take(&self, budget: usize, mut each: impl FnMut(&Parcel)) -> usize {
         let mut taken = 0;
         for from in (0..self.workers).filter(|&from| from != self.me) {
-            let Some(ring) = self.rings.get(from * self.workers + self.me) else { continue };
+            let Some(ring) = self.rings.get(from * self.workers + self.me) else {
+                continue;
+            };
             while taken < budget {
                 let Some(parcel) = ring.full.pop() else { break };
                 each(&parcel);
@@ -167,7 +196,9 @@ mod tests {
     use trunkline_net::poll::Waiter;
 
     fn mesh(workers: usize) -> Vec<Handoff> {
-        let bells: Arc<[Doorbell]> = (0..workers).map(|_| Doorbell::new(Waiter::new().unwrap().1)).collect();
+        let bells: Arc<[Doorbell]> = (0..workers)
+            .map(|_| Doorbell::new(Waiter::new().unwrap().1))
+            .collect();
         Handoff::mesh(bells)
     }
 

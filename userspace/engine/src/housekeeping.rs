@@ -2,9 +2,10 @@
 
 use std::sync::Arc;
 
-use trunkline_call::action::Action;
+use trunkline_call::action::{Action, CallRef};
 use trunkline_media::{FlowTable, NextHop as FlowHop};
 use trunkline_net::{Link, NextHop};
+use trunkline_sip::token::owner_of_call_id;
 use trunkline_time::Timestamp;
 
 use crate::command::{CallRecord, Command};
@@ -15,13 +16,13 @@ use crate::trace::Direction;
 use crate::worker::Worker;
 
 /// Flows looked at for silence in one round of housekeeping, and for a changed next hop.
-pub const FLOWS_PER_ROUND_MAX: usize = 1024;
+const FLOWS_PER_ROUND_MAX: usize = 1024;
 
 /// Flows whose next hop is looked up after one input.
-pub const RESOLVED_PER_INPUT_MAX: usize = 64;
+const RESOLVED_PER_INPUT_MAX: usize = 64;
 
 /// Commands obeyed in one turn.
-pub const COMMANDS_PER_TURN_MAX: usize = 8;
+const COMMANDS_PER_TURN_MAX: usize = 8;
 
 /// Nanoseconds between two reports.
 const REPORT_INTERVAL: std::time::Duration = std::time::Duration::from_millis(100);
@@ -35,10 +36,12 @@ impl<L: Link> Worker<L> {
                 Action::Send { path, range, call } => {
                     let bytes = self.actions.bytes(&range);
                     if let Some(call) = call {
-                        self.trace.record(now, call, Direction::Sent, (path.local, path.remote), bytes);
+                        self.trace
+                            .record(now, call, Direction::Sent, (path.local, path.remote), bytes);
                     }
                     let interface = self.snapshot.interface(path.zone);
-                    self.sender.send(now, interface, &path, bytes, &mut self.links, &mut self.packets);
+                    self.sender
+                        .send(now, interface, &path, bytes, &mut self.links, &mut self.packets);
                 }
                 // Admission left room for the records of every call it let in.
                 Action::Cdr(record) => drop(self.shared.cdrs.push(record)),
@@ -60,19 +63,23 @@ impl<L: Link> Worker<L> {
     /// Answers the control side. An asker that has gone away is no error.
     pub(crate) fn obey(&mut self, now: Timestamp) {
         for _ in 0..COMMANDS_PER_TURN_MAX {
-            let Some(command) = self.shared.commands.pop() else { return };
+            let Some(command) = self.shared.commands.pop() else {
+                return;
+            };
             match command {
-                Command::List(answer) => drop(answer.try_send(self.calls.list())),
+                Command::List(answer) => {
+                    let _ = answer.try_send(self.calls.list());
+                }
                 Command::Show { id, answer } => {
                     let detail = self.with_calls(now, |calls, ctx| calls.show(ctx, &id));
-                    let messages = self.calls.find(&id).map_or_else(Vec::new, |call| self.trace.of_call(call));
+                    let messages = call_of(&id).map_or_else(Vec::new, |call| self.trace.of_call(call));
                     let known = detail.is_some() || !messages.is_empty();
-                    drop(answer.try_send(known.then_some(CallRecord { detail, messages })));
+                    let _ = answer.try_send(known.then_some(CallRecord { detail, messages }));
                 }
                 Command::HangUp { id, answer } => {
                     let found = self.with_calls(now, |calls, ctx| calls.hangup(ctx, &id));
                     self.perform(now);
-                    drop(answer.try_send(found));
+                    let _ = answer.try_send(found);
                 }
                 Command::Plan(plan) => {
                     self.snapshot = Snapshot::of(plan);
@@ -110,7 +117,9 @@ impl<L: Link> Worker<L> {
 
     fn end_silent_calls(&mut self, now: Timestamp) {
         let mut silent = Vec::new();
-        self.relay.flows.expire_idle(now, FLOWS_PER_ROUND_MAX, &mut |_, user| silent.push(user));
+        self.relay
+            .flows
+            .expire_idle(now, FLOWS_PER_ROUND_MAX, &mut |_, user| silent.push(user));
         if silent.is_empty() {
             return;
         }
@@ -152,15 +161,34 @@ impl<L: Link> Worker<L> {
     }
 }
 
-/// Tells flows their next hops, and asks for those that nobody knows.
-fn resolve(flows: &mut FlowTable, sender: &Sender, snapshot: &Snapshot) {
-    flows.resolve(RESOLVED_PER_INPUT_MAX, &mut |zone, destination| next_hop(sender, snapshot, zone, destination));
+/// The call that an identifier of ours names, whether it still lives or not.
+fn call_of(id: &str) -> Option<CallRef> {
+    let token = owner_of_call_id(id.as_bytes())?;
+    Some(CallRef {
+        index: token.index,
+        generation: token.generation,
+    })
 }
 
-fn next_hop(sender: &Sender, snapshot: &Snapshot, zone: u8, destination: std::net::IpAddr) -> Option<FlowHop> {
+/// Tells flows their next hops, and asks for those that nobody knows.
+fn resolve(flows: &mut FlowTable, sender: &Sender, snapshot: &Snapshot) {
+    flows.resolve(RESOLVED_PER_INPUT_MAX, &mut |zone, destination| {
+        next_hop(sender, snapshot, zone, destination)
+    });
+}
+
+fn next_hop(
+    sender: &Sender,
+    snapshot: &Snapshot,
+    zone: u8,
+    destination: std::net::IpAddr,
+) -> Option<FlowHop> {
     let interface = snapshot.interface(zone);
     match sender.next_hops().lookup(interface, destination) {
-        NextHop::Known { source_mac, destination_mac } => Some(FlowHop {
+        NextHop::Known {
+            source_mac,
+            destination_mac,
+        } => Some(FlowHop {
             interface,
             source_mac,
             destination_mac,

@@ -25,10 +25,16 @@ impl<L: Link> Worker<L> {
         match found.verdict {
             Verdict::Rtp { .. } => return self.on_media(now, frame, &found.layout),
             // The kernel has verified what its sockets deliver.
-            Verdict::Sip { .. } if tier == Tier::Worker && !verify_udp_checksum(frame.bytes(), &found.layout) => {
+            Verdict::Sip { .. }
+                if tier == Tier::Worker && !verify_udp_checksum(frame.bytes(), &found.layout) =>
+            {
                 self.packets.dropped(DropReason::BadUdpChecksum);
             }
-            Verdict::Sip { zone } => self.queue_sip(SipFrame { frame, layout: found.layout, zone }),
+            Verdict::Sip { zone } => self.queue_sip(SipFrame {
+                frame,
+                layout: found.layout,
+                zone,
+            }),
             Verdict::Kernel(_) => self.packets.passed += 1,
             Verdict::Drop(reason) => self.packets.dropped(reason),
         }
@@ -51,7 +57,12 @@ impl<L: Link> Worker<L> {
         }
         let start = frame.headroom();
         match self.relay.on_packet(now, frame.whole_mut(), start, layout) {
-            RelayVerdict::Forward { interface, zone, start, len } => {
+            RelayVerdict::Forward {
+                interface,
+                zone,
+                start,
+                len,
+            } => {
                 if frame.place(start, len).is_err() {
                     self.packets.dropped(DropReason::Truncated);
                     return false;
@@ -92,7 +103,10 @@ impl<L: Link> Worker<L> {
 
     fn on_parcel(&mut self, now: Timestamp, parcel: &Parcel) {
         self.packets.handed_in += 1;
-        let found = classify(parcel.bytes.as_slice(), &self.snapshot.steering.view(parcel.interface));
+        let found = classify(
+            parcel.bytes.as_slice(),
+            &self.snapshot.steering.view(parcel.interface),
+        );
         match found.verdict {
             Verdict::Sip { zone } => self.on_sip(now, zone, &found.layout, &parcel.bytes),
             Verdict::Rtp { .. } if owner_of(found.layout.destination_port, self.workers) == self.me => {
@@ -116,7 +130,9 @@ impl<L: Link> Worker<L> {
     pub(crate) fn serve_sip(&mut self, now: Timestamp) -> bool {
         let mut served = false;
         for _ in 0..SIP_PER_TURN_MAX {
-            let Some(sip) = self.sip_queue.pop_front() else { break };
+            let Some(sip) = self.sip_queue.pop_front() else {
+                break;
+            };
             self.on_sip_frame(now, &sip);
             served = true;
         }
@@ -140,7 +156,9 @@ impl<L: Link> Worker<L> {
     /// Gives one datagram to the calls. Whoever owns it is settled.
     fn on_sip(&mut self, now: Timestamp, zone: u8, layout: &Layout, frame: &[u8]) {
         self.packets.consumed += 1;
-        let Some(payload) = frame.get(layout.payload()) else { return };
+        let Some(payload) = frame.get(layout.payload()) else {
+            return;
+        };
         if trunkline_sip::is_keepalive(payload) {
             return;
         }
@@ -150,18 +168,16 @@ impl<L: Link> Worker<L> {
             local: SocketAddr::new(layout.destination.to_ip(), layout.destination_port),
             remote: SocketAddr::new(layout.source.to_ip(), layout.source_port),
         };
-        let call = match trunkline_sip::parse(payload) {
+        match trunkline_sip::parse(payload) {
             Ok(message) if message.is_request() => {
-                self.with_calls(now, |calls, ctx| calls.on_request(ctx, &path, &message))
+                self.with_calls(now, |calls, ctx| calls.on_request(ctx, &path, &message));
             }
             Ok(message) => self.with_calls(now, |calls, ctx| calls.on_response(ctx, &path, &message)),
-            Err(error) => {
-                self.with_calls(now, |calls, ctx| calls.on_malformed(ctx, &path, payload, &error));
-                None
-            }
-        };
-        if let Some(call) = call {
-            self.trace.record(now, call, Direction::Received, (path.local, path.remote), payload);
+            Err(error) => self.with_calls(now, |calls, ctx| calls.on_malformed(ctx, &path, payload, &error)),
+        }
+        if let Some(call) = self.actions.attributed() {
+            self.trace
+                .record(now, call, Direction::Received, (path.local, path.remote), payload);
         }
         self.perform(now);
     }

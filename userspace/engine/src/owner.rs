@@ -17,7 +17,11 @@ pub fn of(message: &Message<'_>, workers: u8) -> u8 {
     };
     match minted {
         Some(token) if token.owner < workers => token.owner,
-        _ => by_hash(message.call_id(), message.from().tag().unwrap_or_default(), workers),
+        _ => by_hash(
+            message.call_id(),
+            message.from().tag().unwrap_or_default(),
+            workers,
+        ),
     }
 }
 

@@ -7,11 +7,43 @@ use std::sync::Arc;
 use hdrhistogram::Histogram;
 use trunkline_call::report::CallCounters;
 use trunkline_media::{PortCounts, RelayCounters};
-use trunkline_net::{LinkCounters, SlotLedger};
+use trunkline_net::{LinkCounters, SlotLedger, clock};
 use trunkline_time::Timestamp;
 use trunkline_xdp_abi::verdict::DropReason;
 
 use crate::counters::{PacketCounters, Tier};
+use crate::snapshot::Snapshot;
+
+impl WorkerReport {
+    /// The report of a worker that has not begun.
+    #[must_use]
+    pub fn empty(snapshot: &Snapshot) -> Self {
+        Self {
+            worker: 0,
+            core: None,
+            at: clock::monotonic_now(),
+            tier: Tier::Socket,
+            packets: PacketCounters::new(snapshot.plan.zones.len()),
+            calls: CallCounters::default(),
+            calls_active: 0,
+            flows_active: 0,
+            relay: RelayCounters::NONE,
+            ports: PortCounts::default(),
+            port_failures: 0,
+            link: LinkCounters::default(),
+            kernel_link: None,
+            slots: SlotLedger::default(),
+            queued: 0,
+            latency_ns: durations(),
+            setup_ns: durations(),
+            busy_ns: 0,
+            lived_ns: 0,
+            turn_max_ns: 0,
+            plan_epoch: snapshot.plan.epoch,
+            draining: false,
+        }
+    }
+}
 
 /// Everything that is countable about one worker at one moment.
 #[derive(Clone, Debug)]
@@ -98,7 +130,11 @@ impl Conservation {
     /// Adds the books of one worker.
     pub fn add_worker(&mut self, report: &WorkerReport) {
         let packets = &report.packets;
-        for row in packets.zones(Tier::Worker).iter().chain(packets.zones(Tier::Socket)) {
+        for row in packets
+            .zones(Tier::Worker)
+            .iter()
+            .chain(packets.zones(Tier::Socket))
+        {
             self.received += row.rx.packets;
             self.sent += row.tx.packets;
         }
@@ -108,7 +144,10 @@ impl Conservation {
         self.passed += packets.passed;
         self.dropped += packets.drops.iter().sum::<u64>();
         self.queued += report.queued as u64;
-        for link in [Some(&report.link), report.kernel_link.as_ref()].into_iter().flatten() {
+        for link in [Some(&report.link), report.kernel_link.as_ref()]
+            .into_iter()
+            .flatten()
+        {
             let lost = lost_on_the_way_out(link);
             self.dropped += lost;
             self.sent = self.sent.saturating_sub(lost);
@@ -126,6 +165,13 @@ pub fn lost_on_the_way_out(link: &LinkCounters) -> u64 {
         + link.tx_invalid_descs
 }
 
+/// Frames that were lost between the XDP program, or the kernel's sockets, and the worker.
+#[must_use]
+pub fn lost_before_the_worker(report: &WorkerReport) -> u64 {
+    let link = &report.link;
+    link.rx_ring_full + link.rx_fill_ring_empty_descs + link.rx_invalid_descs + link.rx_dropped
+}
+
 /// Drops of all workers by reason, those that the links counted included.
 ///
 /// `redirected` is the number of frames that the XDP program gave to AF_XDP sockets: what did not arrive was lost in the
@@ -137,7 +183,10 @@ pub fn drops(reports: &[Arc<WorkerReport>]) -> [u64; DropReason::COUNT] {
         for (sum, own) in drops.iter_mut().zip(&report.packets.drops) {
             *sum += own;
         }
-        for link in [Some(&report.link), report.kernel_link.as_ref()].into_iter().flatten() {
+        for link in [Some(&report.link), report.kernel_link.as_ref()]
+            .into_iter()
+            .flatten()
+        {
             drops[DropReason::TxFull.index()] += link.tx_dropped_backlog;
             drops[DropReason::TxFailed.index()] += lost_on_the_way_out(link) - link.tx_dropped_backlog;
             drops[DropReason::SocketTruncated.index()] += link.rx_dropped_invalid;

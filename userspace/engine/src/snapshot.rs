@@ -30,15 +30,27 @@ impl SteeringTable {
     pub fn of(plan: &RoutePlan) -> Self {
         let mut table = Self::default();
         for (zone_id, zone) in plan.zones.iter().enumerate() {
-            let udp = zone.listeners.iter().filter(|listener| listener.transport == Transport::Udp);
+            let udp = zone
+                .listeners
+                .iter()
+                .filter(|listener| listener.transport == Transport::Udp);
             let ports: Vec<u16> = udp.map(|listener| listener.port).take(SIP_PORTS_MAX).collect();
-            let Some(local) = Local::new(zone_id as u8, zone.interface, &ports, Some(zone.rtp_ports)) else { continue };
-            table.locals.extend(zone.addresses.iter().map(|&address| (Address::from(address), local)));
+            let Some(local) = Local::new(zone_id as u8, zone.interface, &ports, Some(zone.rtp_ports)) else {
+                continue;
+            };
+            table.locals.extend(
+                zone.addresses
+                    .iter()
+                    .map(|&address| (Address::from(address), local)),
+            );
         }
         for trunk in &plan.trunks {
             for prefix in &trunk.sources {
                 let address = Address::from(prefix.address);
-                let key = SourceKey { zone: trunk.zone, address };
+                let key = SourceKey {
+                    zone: trunk.zone,
+                    address,
+                };
                 table.prefixes.push((key, SourceKey::bits(&address, prefix.len)));
             }
         }
@@ -72,7 +84,10 @@ impl SteeringTable {
     /// What decides about a frame that came in on `interface`.
     #[must_use]
     pub fn view(&self, interface: u8) -> View<'_> {
-        View { table: self, interface }
+        View {
+            table: self,
+            interface,
+        }
     }
 }
 
@@ -89,11 +104,18 @@ impl Steering for View<'_> {
     }
 
     fn local(&self, address: &Address) -> Option<Local> {
-        self.table.locals.iter().find(|(ours, _)| ours == address).map(|(_, local)| *local)
+        self.table
+            .locals
+            .iter()
+            .find(|(ours, _)| ours == address)
+            .map(|(_, local)| *local)
     }
 
     fn source_allowed(&self, zone: u8, address: &Address) -> bool {
-        self.table.by_len.iter().any(|(bits, set)| set.contains(&(zone, masked(address, *bits))))
+        self.table
+            .by_len
+            .iter()
+            .any(|(bits, set)| set.contains(&(zone, masked(address, *bits))))
     }
 }
 
@@ -133,7 +155,11 @@ impl Snapshot {
     #[must_use]
     pub fn zone_of(&self, address: IpAddr) -> Option<u8> {
         let address = Address::from(address);
-        self.steering.locals.iter().find(|(ours, _)| *ours == address).map(|(_, local)| local.zone)
+        self.steering
+            .locals
+            .iter()
+            .find(|(ours, _)| *ours == address)
+            .map(|(_, local)| local.zone)
     }
 }
 
@@ -147,7 +173,10 @@ mod tests {
         let mut table = SteeringTable::of(&RoutePlan::new(Parts::default()).unwrap());
         for (address, len, zone) in prefixes {
             let address = Address::from(address.parse::<IpAddr>().unwrap());
-            table.prefixes.push((SourceKey { zone: *zone, address }, SourceKey::bits(&address, *len)));
+            table.prefixes.push((
+                SourceKey { zone: *zone, address },
+                SourceKey::bits(&address, *len),
+            ));
         }
         table.index_prefixes();
         table
@@ -162,12 +191,27 @@ mod tests {
             ("0.0.0.0", 0, 2),
             ("::", 0, 3),
         ]);
-        let plain = Tables { interface: 0, locals: &[], sources: &table.prefixes };
+        let plain = Tables {
+            interface: 0,
+            locals: &[],
+            sources: &table.prefixes,
+        };
         let view = table.view(0);
-        for address in ["192.0.2.77", "192.0.3.1", "198.51.100.7", "198.51.100.8", "2001:db8:1::1", "2001:db9::1"] {
+        for address in [
+            "192.0.2.77",
+            "192.0.3.1",
+            "198.51.100.7",
+            "198.51.100.8",
+            "2001:db8:1::1",
+            "2001:db9::1",
+        ] {
             let address = Address::from(address.parse::<IpAddr>().unwrap());
             for zone in 0..5 {
-                assert_eq!(view.source_allowed(zone, &address), plain.source_allowed(zone, &address), "{address:?} {zone}");
+                assert_eq!(
+                    view.source_allowed(zone, &address),
+                    plain.source_allowed(zone, &address),
+                    "{address:?} {zone}"
+                );
             }
         }
         let v6 = Address::from("2001:db8::1".parse::<IpAddr>().unwrap());

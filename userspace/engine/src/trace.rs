@@ -5,6 +5,7 @@
 
 use std::net::SocketAddr;
 
+use trunkline_call::action::CallRef;
 use trunkline_time::Timestamp;
 
 /// Messages kept per worker.
@@ -27,8 +28,8 @@ pub enum Direction {
 pub struct TraceEntry {
     /// When the worker received or sent it.
     pub at: Timestamp,
-    /// Number of the call within the worker, see `trunkline_call`.
-    pub call: u64,
+    /// The call, as its worker numbers it.
+    pub call: CallRef,
     /// Which way it went.
     pub direction: Direction,
     /// Our address.
@@ -52,14 +53,17 @@ impl Trace {
     /// An empty ring.
     #[must_use]
     pub fn new() -> Self {
-        Self { entries: Vec::with_capacity(TRACE_MAX), next: 0 }
+        Self {
+            entries: Vec::with_capacity(TRACE_MAX),
+            next: 0,
+        }
     }
 
     /// Keeps one message of `call`.
     pub fn record(
         &mut self,
         at: Timestamp,
-        call: u64,
+        call: CallRef,
         direction: Direction,
         (local, remote): (SocketAddr, SocketAddr),
         message: &[u8],
@@ -87,9 +91,14 @@ impl Trace {
 
     /// The messages of `call` that are still kept, oldest first.
     #[must_use]
-    pub fn of_call(&self, call: u64) -> Vec<TraceEntry> {
+    pub fn of_call(&self, call: CallRef) -> Vec<TraceEntry> {
         let (newer, older) = self.entries.split_at(self.next);
-        older.iter().chain(newer).filter(|entry| entry.call == call).cloned().collect()
+        older
+            .iter()
+            .chain(newer)
+            .filter(|entry| entry.call == call)
+            .cloned()
+            .collect()
     }
 }
 
@@ -106,11 +115,27 @@ mod tests {
     #[test]
     fn keeps_the_newest_and_in_order() {
         let mut trace = Trace::new();
-        let pair: (SocketAddr, SocketAddr) = ("192.0.2.1:5060".parse().unwrap(), "192.0.2.2:5060".parse().unwrap());
+        let pair: (SocketAddr, SocketAddr) = (
+            "192.0.2.1:5060".parse().unwrap(),
+            "192.0.2.2:5060".parse().unwrap(),
+        );
         for i in 0..TRACE_MAX as u64 + 10 {
-            trace.record(Timestamp::from_nanos(i), i % 2, Direction::Sent, pair, &i.to_be_bytes());
+            let call = CallRef {
+                index: (i % 2) as u32,
+                generation: 7,
+            };
+            trace.record(
+                Timestamp::from_nanos(i),
+                call,
+                Direction::Sent,
+                pair,
+                &i.to_be_bytes(),
+            );
         }
-        let odd = trace.of_call(1);
+        let odd = trace.of_call(CallRef {
+            index: 1,
+            generation: 7,
+        });
         assert_eq!(odd.len(), TRACE_MAX / 2);
         assert!(odd.windows(2).all(|w| w[0].at < w[1].at));
         assert_eq!(odd[0].at.as_nanos(), 11);

@@ -137,10 +137,26 @@ impl<L: Link> Worker<L> {
     /// A worker that has seen nothing yet.
     #[must_use]
     pub fn new(parts: Parts<L>, now: Timestamp) -> Self {
-        let Parts { worker, workers, core, calls, links, sender, handoff, snapshot, shared, mut random } = parts;
+        let Parts {
+            worker,
+            workers,
+            core,
+            calls,
+            links,
+            sender,
+            handoff,
+            snapshot,
+            shared,
+            mut random,
+        } = parts;
         let ranges = port_ranges(&snapshot);
         let flows = FlowTable::new(&ranges, calls.saturating_mul(4));
-        let config = CallsConfig { owner: worker, workers, capacity: calls, ..CallsConfig::default() };
+        let config = CallsConfig {
+            owner: worker,
+            workers,
+            capacity: calls,
+            ..CallsConfig::default()
+        };
         Self {
             me: worker,
             workers,
@@ -207,7 +223,10 @@ impl<L: Link> Worker<L> {
     fn sleep(&mut self, now: Timestamp, waiter: &mut Waiter, fds: &mut Vec<RawFd>) {
         self.handoff.doorbell().lie_down();
         if !self.handoff.is_waiting() && self.shared.commands.is_empty() {
-            let deadline = self.calls.next_deadline().map_or(SLEEP_MAX, |at| at.saturating_since(now));
+            let deadline = self
+                .calls
+                .next_deadline()
+                .map_or(SLEEP_MAX, |at| at.saturating_since(now));
             let pause = if self.sender.held() > 0 || self.relay.flows.unresolved_count() > 0 {
                 HOUSEKEEPING_INTERVAL
             } else {
@@ -254,7 +273,9 @@ impl<L: Link> Worker<L> {
 
     /// Takes one batch from each link and runs its media; SIP is queued.
     fn take_frames(&mut self, now: Timestamp) -> bool {
-        let Some(mut batch) = self.batch.take() else { return false };
+        let Some(mut batch) = self.batch.take() else {
+            return false;
+        };
         let mut received = self.links.main.rx(&mut batch);
         let tier = self.links.tier;
         let mut forwarded = 0;
@@ -304,7 +325,12 @@ fn port_ranges(snapshot: &Snapshot) -> Vec<PortRange> {
     zones
         .flat_map(|(id, zone)| {
             let (low, high) = zone.rtp_ports;
-            zone.addresses.iter().map(move |&address| PortRange { zone: id as u8, address, low, high })
+            zone.addresses.iter().map(move |&address| PortRange {
+                zone: id as u8,
+                address,
+                low,
+                high,
+            })
         })
         .collect()
 }
