@@ -217,7 +217,8 @@ fn start_line(bytes: &[u8], at: usize) -> Result<(Start<'_>, usize), ParseError>
     let (end, fault) = line_end(bytes, at);
     let line = bytes.get(at..end).unwrap_or_default();
     let fail = |kind, offset: usize| ParseError { kind, offset: at + offset };
-    if rest.is_empty() {
+    // Anything but visible ASCII in front (a byte order mark, TLS, STUN) is another protocol.
+    if !rest.first().is_some_and(|first| *first == b' ' || first.is_ascii_graphic()) {
         return Err(fail(Kind::NotSip, 0));
     }
     if line.get(..4).is_some_and(|head| head.eq_ignore_ascii_case(b"SIP/")) {

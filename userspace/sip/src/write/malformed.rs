@@ -102,7 +102,9 @@ fn salvage(writer: &mut Writer<'_>, seen: &mut Seen, name: Name, value: &[u8], s
     }
 }
 
-/// Lines that end in CRLF, folds joined to their line, up to the empty line. Lenient: a CR too many is dropped.
+/// Lines that end in LF, folds joined to their line, up to the empty line.
+///
+/// Lenient about the CR before the LF, whether none or too many; a line that begins with one ends what can be read.
 struct Lines<'a> {
     bytes: &'a [u8],
     at: usize,
@@ -119,12 +121,12 @@ impl<'a> Iterator for Lines<'a> {
             self.at = end + 1;
             if !matches!(self.bytes.get(self.at), Some(b' ' | b'\t')) {
                 let line = self.bytes.get(start..end)?;
-                let mut text = line.strip_suffix(b"\r")?;
+                let mut text = line;
                 while let Some(shorter) = text.strip_suffix(b"\r") {
                     text = shorter;
                 }
                 // A line that would carry a line break of its own into the answer ends what can be trusted.
-                return (!text.is_empty() && !has_bare_break(text)).then_some(text);
+                return (!text.is_empty() && !text.starts_with(b"\r") && !has_bare_break(text)).then_some(text);
             }
         }
     }
