@@ -6,10 +6,12 @@
 //! the next snapshot, and the epoch tells that there is one. Datagrams that wait meanwhile are held by the caller.
 
 mod follow;
+mod provoke;
 mod resolver;
 mod routes;
 mod snapshot;
 
+use std::fmt;
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -113,6 +115,12 @@ impl NextHops {
 
     fn followed(shared: &Arc<Shared>) -> Self {
         Self { inner: Inner::Followed(Arc::clone(shared)) }
+    }
+}
+
+impl fmt::Debug for NextHops {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("NextHops").field("epoch", &self.epoch()).finish_non_exhaustive()
     }
 }
 

@@ -311,8 +311,10 @@ impl Link for UdpLink {
         while from < self.queued.len() {
             let (count, is_full) = self.send_run(from);
             if is_full || (count == 0 && retries == RETRIES_MAX) {
-                waiting.push(from);
-                from += 1;
+                let socket = self.queued[from].socket;
+                let run = self.queued[from..].iter().take_while(|next| next.socket == socket).count();
+                waiting.extend(from..from + run);
+                from += run;
                 retries = 0;
                 continue;
             }

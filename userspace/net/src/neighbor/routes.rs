@@ -15,7 +15,7 @@ pub(super) enum Via {
 /// The best route to one prefix.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Entry {
-    metric: u32,
+    rank: u64,
     via: Via,
 }
 
@@ -28,9 +28,9 @@ pub(super) struct Routes {
 }
 
 impl Routes {
-    /// Adds a route. Of two to the same prefix, the one with the lower metric counts.
-    pub(super) fn insert(&mut self, prefix: IpAddr, len: u8, metric: u32, via: Via) {
-        let entry = Entry { metric, via };
+    /// Adds a route. Of two to the same prefix, the one with the lower rank counts.
+    pub(super) fn insert(&mut self, prefix: IpAddr, len: u8, rank: u64, via: Via) {
+        let entry = Entry { rank, via };
         match prefix {
             IpAddr::V4(prefix) => insert(&mut self.v4, len.min(32), mask4(prefix, len), entry),
             IpAddr::V6(prefix) => insert(&mut self.v6, len.min(128), mask6(prefix, len), entry),
@@ -53,7 +53,7 @@ fn insert<K: std::hash::Hash + Eq>(tables: &mut Vec<(u8, HashMap<K, Entry>)>, le
         tables.insert(index, (len, HashMap::new()));
     }
     let best = tables[index].1.entry(key).or_insert(entry);
-    if entry.metric < best.metric {
+    if entry.rank < best.rank {
         *best = entry;
     }
 }
@@ -89,12 +89,12 @@ mod tests {
     }
 
     #[test]
-    fn the_lower_metric_wins_in_any_order() {
+    fn the_lower_rank_wins_in_any_order() {
         let (good, bad) = (Via::Gateway(ip("fe80::1")), Via::Gateway(ip("fe80::2")));
         for order in [[(1, good), (9, bad)], [(9, bad), (1, good)]] {
             let mut routes = Routes::default();
-            for (metric, via) in order {
-                routes.insert(ip("::"), 0, metric, via);
+            for (rank, via) in order {
+                routes.insert(ip("::"), 0, rank, via);
             }
             assert_eq!(routes.lookup(ip("2001:db8::9")), Some(good));
         }
