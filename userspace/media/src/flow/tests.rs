@@ -316,7 +316,7 @@ fn removing_one_twin_leaves_the_other_working() {
 fn expired(table: &mut FlowTable, secs: u64) -> Vec<u64> {
     let mut users = Vec::new();
     table.expire_idle(Timestamp::from_millis(1000 * secs), 100, &mut |_, user| {
-        users.push(user)
+        users.push(user);
     });
     users
 }
