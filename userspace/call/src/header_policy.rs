@@ -8,12 +8,12 @@
 //!   written as the other trunk wants it and our own address as host. Trunks are one trust domain (RFC 3325).
 //! - **dropped**: meaningful to one hop, one side or one dialog only (credentials, Warning, Call-Info, Path,
 //!   Replaces, Refer-To, History-Info, ..).
-//! - **passed**: all the rest, also headers that nobody here knows, byte for byte; unless the value holds an
-//!   address or host name of the side it comes from, then it is dropped.
+//! - **passed**: all the rest, also headers that nobody here knows, byte for byte; unless the value holds an IP
+//!   address or a host name of the side it comes from, then it is dropped.
 
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
-use core::net::IpAddr;
+use core::net::{IpAddr, Ipv4Addr};
 
 use trunkline_sip::write::Writer;
 use trunkline_sip::{Message, Name, NameAddr};
@@ -92,12 +92,14 @@ impl Secrets {
         }
     }
 
-    /// Whether `value` holds one of the hosts, in any case of letters.
+    /// Whether `value` holds an IP address, or one of the hosts in any case of letters.
     #[must_use]
     pub fn occur_in(&self, value: &[u8]) -> bool {
-        self.hosts
-            .iter()
-            .any(|host| value.windows(host.len()).any(|w| w.eq_ignore_ascii_case(host)))
+        holds_address(value)
+            || self
+                .hosts
+                .iter()
+                .any(|host| value.windows(host.len()).any(|w| w.eq_ignore_ascii_case(host)))
     }
 
     fn add(&mut self, host: &[u8]) {
@@ -290,6 +292,19 @@ fn elements(value: &[u8]) -> impl Iterator<Item = &[u8]> {
         })
         .map(<[u8]>::trim_ascii)
         .filter(|e| !e.is_empty())
+}
+
+/// Whether an IPv4 or IPv6 address stands somewhere in `value`. Whose it is cannot be told from outside, so any counts.
+fn holds_address(value: &[u8]) -> bool {
+    let is_part = |b: &u8| b.is_ascii_hexdigit() || matches!(b, b'.' | b':');
+    value
+        .split(|b| !is_part(b))
+        .filter_map(|word| core::str::from_utf8(word).ok())
+        .any(|word| {
+            let bare = word.trim_matches('.');
+            let host = bare.rsplit_once(':').map_or(bare, |(host, _)| host);
+            bare.parse::<IpAddr>().is_ok() || host.parse::<Ipv4Addr>().is_ok()
+        })
 }
 
 /// The host of `SIP/2.0/UDP host:port;..`.

@@ -87,11 +87,17 @@ fn send_invite(
     };
     core.counters.attempts += 1;
     call.attempts_made = number;
-    let timer = core.arm(
-        ctx,
-        call.plan.attempt_timeout,
-        Timer::Call(call.at, CallTimer::Attempt(number)),
-    );
+    // Where nothing else could be tried, only timer B ends the wait.
+    let may_go_on = call.failover_on.timeout && call.next_target < call.targets.len();
+    let timer = may_go_on
+        .then(|| {
+            core.arm(
+                ctx,
+                call.plan.attempt_timeout,
+                Timer::Call(call.at, CallTimer::Attempt(number)),
+            )
+        })
+        .flatten();
     call.attempt = Some(Attempt {
         number,
         target,
