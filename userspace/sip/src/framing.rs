@@ -124,11 +124,7 @@ impl Framer {
 //# transports.
 fn message_end(buffer: &[u8], header_end: usize) -> Result<usize, ParseError> {
     let head = buffer.get(..header_end).unwrap_or_default();
-    let (start_end, fault) = line_end(head, 0);
-    if let Some(fault) = fault {
-        return Err(fault);
-    }
-    let mut at = start_end + 2;
+    let mut at = line_end(head, 0)? + 2;
     let mut length = None;
     while let Line::Field(span, next) = field_line(head, at)? {
         if span.name == Name::ContentLength {

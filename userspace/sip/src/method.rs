@@ -24,8 +24,8 @@ macro_rules! methods {
             /// Reads a method, which is compared byte for byte.
             #[must_use]
             pub fn from_bytes(bytes: &[u8]) -> Self {
-                match core::str::from_utf8(bytes) {
-                    $(Ok($text) => Self::$variant,)+
+                match bytes {
+                    $(found if found == $text.as_bytes() => Self::$variant,)+
                     _ => Self::Other,
                 }
             }

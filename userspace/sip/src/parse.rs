@@ -214,7 +214,10 @@ pub(crate) fn skip_leading_crlf(bytes: &[u8]) -> usize {
 /// Reads the start line that begins at `at`; returns it with the position of the first field.
 fn start_line(bytes: &[u8], at: usize) -> Result<(Start<'_>, usize), ParseError> {
     let rest = bytes.get(at..).unwrap_or_default();
-    let (end, fault) = line_end(bytes, at);
+    let (end, fault) = match line_end(bytes, at) {
+        Ok(end) => (end, None),
+        Err(fault) => (at + memchr2(b'\r', b'\n', rest).unwrap_or(rest.len()), Some(fault)),
+    };
     let line = bytes.get(at..end).unwrap_or_default();
     let fail = |kind, offset: usize| ParseError { kind, offset: at + offset };
     // Anything but visible ASCII in front (a byte order mark, TLS, STUN) is another protocol.
@@ -293,19 +296,20 @@ fn status_line(line: &[u8]) -> Result<Start<'_>, (Kind, usize)> {
     Ok(Start::Response { status, reason: rest.get(end + 1..).unwrap_or_default() })
 }
 
-/// End of the line that begins at `at`, where its CRLF stands; or the fault that ends it.
+/// End of the line that begins at `at`, where its CRLF stands.
 #[inline]
-pub(crate) fn line_end(bytes: &[u8], at: usize) -> (usize, Option<ParseError>) {
+pub(crate) fn line_end(bytes: &[u8], at: usize) -> Result<usize, ParseError> {
     let rest = bytes.get(at..).unwrap_or_default();
-    let Some(len) = memchr2(b'\r', b'\n', rest) else {
-        return (bytes.len(), Some(ParseError { kind: Kind::NoEndOfHeaders, offset: bytes.len() }));
-    };
-    let end = at + len;
+    let end = at + memchr2(b'\r', b'\n', rest).unwrap_or(rest.len());
+    if bytes.get(end..end + 2) == Some(b"\r\n") { Ok(end) } else { Err(line_fault(bytes, end)) }
+}
+
+#[cold]
+fn line_fault(bytes: &[u8], end: usize) -> ParseError {
     match (bytes.get(end), bytes.get(end + 1)) {
-        (Some(b'\r'), Some(b'\n')) => (end, None),
-        (Some(b'\r'), None) => (end, Some(ParseError { kind: Kind::NoEndOfHeaders, offset: bytes.len() })),
-        (Some(b'\r'), Some(_)) => (end, Some(ParseError { kind: Kind::BareCr, offset: end })),
-        _ => (end, Some(ParseError { kind: Kind::BareLf, offset: end })),
+        (Some(b'\r'), Some(_)) => ParseError { kind: Kind::BareCr, offset: end },
+        (Some(b'\n'), _) => ParseError { kind: Kind::BareLf, offset: end },
+        _ => ParseError { kind: Kind::NoEndOfHeaders, offset: bytes.len() },
     }
 }
 
@@ -320,10 +324,7 @@ pub(crate) enum Line {
 /// Reads the field that begins at `at`, with its continuation lines.
 #[inline]
 pub(crate) fn field_line(bytes: &[u8], at: usize) -> Result<Line, ParseError> {
-    let (mut end, fault) = line_end(bytes, at);
-    if let Some(fault) = fault {
-        return Err(fault);
-    }
+    let mut end = line_end(bytes, at)?;
     if end == at {
         return Ok(Line::Empty(at + 2));
     }
@@ -333,11 +334,7 @@ pub(crate) fn field_line(bytes: &[u8], at: usize) -> Result<Line, ParseError> {
     //# Header fields can be extended over multiple lines by preceding each
     //# extra line with at least one SP or horizontal tab (HT).
     while matches!(bytes.get(end + 2), Some(b' ' | b'\t')) {
-        let (next, fault) = line_end(bytes, end + 2);
-        if let Some(fault) = fault {
-            return Err(fault);
-        }
-        end = next;
+        end = line_end(bytes, end + 2)?;
     }
     let written = line.get(..colon).unwrap_or_default();
     let name_bytes = match written.last() {
@@ -350,16 +347,13 @@ pub(crate) fn field_line(bytes: &[u8], at: usize) -> Result<Line, ParseError> {
     if !is_named || !written.starts_with(name_bytes) {
         return Err(ParseError { kind: Kind::BadHeaderName, offset: at });
     }
-    let after = bytes.get(at + colon + 1..end).unwrap_or_default();
-    let value = scan::trim(after);
-    let lead = scan::skip_blanks(after, 0).min(after.len());
-    let value_start = at + colon + 1 + if value.is_empty() { 0 } else { lead };
+    let (value_start, value_end) = scan::trimmed(bytes, at + colon + 1, end);
     let span = FieldSpan {
         name,
         start: at as u16,
         name_len: name_bytes.len() as u16,
         value_start: value_start as u16,
-        value_end: (value_start + value.len()) as u16,
+        value_end: value_end as u16,
     };
     Ok(Line::Field(span, end + 2))
 }

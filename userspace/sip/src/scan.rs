@@ -124,7 +124,10 @@ pub(crate) fn value_end(bytes: &[u8], from: usize) -> usize {
 #[inline]
 pub(crate) fn skip_blanks(bytes: &[u8], from: usize) -> usize {
     match bytes.get(from) {
-        Some(&byte) if is(byte, BLANK) => run(bytes, from + 1, BLANK),
+        Some(&byte) if is(byte, BLANK) => match bytes.get(from + 1) {
+            Some(&next) if is(next, BLANK) => run(bytes, from + 2, BLANK),
+            _ => from + 1,
+        },
         _ => from,
     }
 }
@@ -146,6 +149,18 @@ pub(crate) fn trim(bytes: &[u8]) -> &[u8] {
         rest = head;
     }
     rest
+}
+
+/// The part of `bytes[start..end]` without blanks at both ends, as positions.
+#[inline]
+pub(crate) fn trimmed(bytes: &[u8], start: usize, end: usize) -> (usize, usize) {
+    let head = bytes.get(..end).unwrap_or_default();
+    let start = skip_blanks(head, start).min(end);
+    let mut end = end;
+    while end > start && head.get(end - 1).is_some_and(|&byte| is(byte, BLANK)) {
+        end -= 1;
+    }
+    (start, end)
 }
 
 /// Position after the quote that closes the quoted string whose content begins at `from`.
