@@ -84,6 +84,8 @@ impl<L: Link> Worker<L> {
                 Command::Plan(plan) => {
                     self.snapshot = Snapshot::of(plan);
                     self.packets.grow(self.snapshot.plan.zones.len());
+                    self.with_calls(now, |calls, ctx| calls.on_plan(ctx));
+                    self.perform(now);
                 }
                 Command::Drain => {
                     self.draining = true;
@@ -134,13 +136,15 @@ impl<L: Link> Worker<L> {
         for setup in self.calls.counters_mut().take_setups() {
             self.setup_ns.saturating_record(setup);
         }
+        let mut calls = self.calls.counters().clone();
+        calls.retransmissions = self.calls.retransmissions();
         WorkerReport {
             worker: self.me,
             core: self.core,
             at: now,
             tier: self.links.tier,
             packets: self.packets.clone(),
-            calls: self.calls.counters().clone(),
+            calls,
             calls_active: self.calls.active(),
             flows_active: self.relay.flows.len(),
             relay: *self.relay.counters(),

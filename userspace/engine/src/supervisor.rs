@@ -1,5 +1,6 @@
 //! Starting, watching, draining and stopping the workers.
 
+use std::fmt;
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -332,6 +333,15 @@ impl Engine {
             records.extend(std::iter::from_fn(|| shared.cdrs.pop()));
         }
         (stopped, records)
+    }
+}
+
+impl fmt::Debug for Engine {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Engine")
+            .field("workers", &self.workers.len())
+            .field("interfaces", &self.interfaces())
+            .finish_non_exhaustive()
     }
 }
 

@@ -155,9 +155,10 @@ impl<L: Link> Worker<L> {
             owner: worker,
             workers,
             capacity: calls,
+            seed: random.next(),
             ..CallsConfig::default()
         };
-        Self {
+        let mut made = Self {
             me: worker,
             workers,
             core,
@@ -186,7 +187,10 @@ impl<L: Link> Worker<L> {
             port_failures: 0,
             batch: Some(Batch::new()),
             kernel_at: now,
-        }
+        };
+        made.with_calls(now, |calls, ctx| calls.on_plan(ctx));
+        made.perform(now);
+        made
     }
 
     /// Runs until told to stop. Sleeps when there is nothing to do, unless `busy_poll`.
