@@ -79,11 +79,9 @@ pub struct Local {
     pub zone: u8,
     /// Slot of the interface the address lives on, or [`INTERFACE_ANY`].
     pub interface: u8,
-    /// How many of `sip_ports` are in use.
-    pub sip_port_count: u8,
     /// Zero.
-    pub reserved: u8,
-    /// UDP ports with a SIP listener.
+    pub reserved: [u8; 2],
+    /// UDP ports with a SIP listener; the unused ones are 0.
     pub sip_ports: [u16; SIP_PORTS_MAX],
     /// First media port; 0 if the address carries no media.
     pub rtp_low: u16,
@@ -100,7 +98,6 @@ impl Local {
         let mut local = Self {
             zone,
             interface,
-            sip_port_count: sip_ports.len() as u8,
             ..Self::default()
         };
         local
@@ -115,13 +112,15 @@ impl Local {
     #[inline(always)]
     #[must_use]
     pub fn is_sip(&self, port: u16) -> bool {
-        let mut found = false;
+        // Leaving at the first match keeps the verifier's work linear in the number of ports.
         let mut index = 0;
         while index < SIP_PORTS_MAX {
-            found |= index < self.sip_port_count as usize && self.sip_ports[index] == port;
+            if self.sip_ports[index] == port {
+                return port != 0;
+            }
             index += 1;
         }
-        found
+        false
     }
 
     /// Whether this UDP port is in the media range.

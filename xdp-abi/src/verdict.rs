@@ -98,12 +98,10 @@ reasons! {
     DropReason {
         /// The frame ends before the lengths in its own headers do.
         Truncated => "truncated",
-        /// IP header length, total length or options contradict each other.
+        /// IP header length and total length contradict each other or what must follow.
         BadIpHeader => "bad_ip_header",
         /// IPv4 header checksum does not fit.
         BadIpChecksum => "bad_ip_checksum",
-        /// IPv4 loose or strict source routing.
-        SourceRoute => "source_route",
         /// UDP length below eight, or beyond the IP packet.
         BadUdpLength => "bad_udp_length",
         /// UDP checksum wrong, or zero on IPv6.

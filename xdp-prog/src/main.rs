@@ -9,6 +9,7 @@
 //! **May depend on** `trunkline-xdp-abi` and `aya-ebpf`. `unsafe` is in `packet.rs` alone.
 #![no_std]
 #![no_main]
+#![feature(asm_experimental_arch)]
 
 mod maps;
 mod packet;

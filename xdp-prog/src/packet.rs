@@ -1,5 +1,7 @@
 //! Raw memory: the frame, and values inside maps. The only `unsafe` of the program.
 
+use core::arch::asm;
+
 use aya_ebpf::maps::HashMap;
 use aya_ebpf::programs::XdpContext;
 use trunkline_xdp_abi::Bytes;
@@ -44,12 +46,16 @@ impl Bytes for Packet {
 
     #[inline(always)]
     fn array_at<const N: usize>(&self, offset: usize) -> Option<[u8; N]> {
-        if offset > OFFSET_MAX || self.start + offset + N > self.end {
+        if offset > OFFSET_MAX {
             return None;
         }
-        let array = (self.start + offset) as *const [u8; N];
-        // SAFETY: the kernel keeps `start..end` readable for the whole call, the line above proved that the `N` bytes
-        // lie inside (the verifier checks that proof again), and a byte array needs no alignment.
+        let place = self.start + bounded(offset);
+        if place + N > self.end {
+            return None;
+        }
+        let array = place as *const [u8; N];
+        // SAFETY: the kernel keeps `start..end` readable for the whole call, the comparison above proved that the `N`
+        // bytes lie inside (the verifier checks that proof again), and a byte array needs no alignment.
         Some(unsafe { array.read() })
     }
 }
@@ -62,5 +68,18 @@ pub fn copy_of<K, V: Copy>(map: &HashMap<K, V>, key: &K) -> Option<V> {
     unsafe { map.get(key) }.copied()
 }
 
-/// The verifier bounds packet offsets at 16 bits; no header lies beyond.
-const OFFSET_MAX: usize = 0x7fff;
+/// `offset`, which is at most [`OFFSET_MAX`], as the verifier can see.
+///
+/// It follows values through registers only. The compiler may have compared one copy of the offset and add another,
+/// and it would drop an ordinary mask as useless, because it knows the range.
+#[inline(always)]
+fn bounded(mut offset: usize) -> usize {
+    // SAFETY: one ALU instruction on one register; it reads and writes no memory and does not jump.
+    unsafe {
+        asm!("{offset} &= {mask}", offset = inout(reg) offset, mask = const OFFSET_MAX, options(pure, nomem, nostack));
+    }
+    offset
+}
+
+/// No byte that [`trunkline_xdp_abi::classify()`] reads lies beyond: two tags, the longest IPv4 header and UDP end at 90.
+const OFFSET_MAX: usize = 0xff;

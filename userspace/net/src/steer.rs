@@ -137,7 +137,7 @@ impl SteerProgram {
         let object = OBJECT.ok_or(SteerError::NotBuilt)?;
         let interfaces = resolve(&config.interfaces)?;
         let mut ebpf = aya::EbpfLoader::new()
-            .verifier_log_level(VerifierLogLevel::VERBOSE | VerifierLogLevel::STATS)
+            .verifier_log_level(VerifierLogLevel::DEBUG | VerifierLogLevel::STATS)
             .load(object)
             .map_err(SteerError::load)?;
         check_abi(&ebpf)?;

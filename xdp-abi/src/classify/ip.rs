@@ -84,8 +84,10 @@ fn read_ipv6<B: Bytes + ?Sized>(bytes: &B, layout: &mut Layout) -> Result<Header
     })
 }
 
-/// Checks a packet that is ours: lengths, header checksum, options.
+/// Checks a packet that is ours: lengths and header checksum.
 ///
+/// IPv4 options are stepped over, not read: nothing is forwarded or answered by what they say, and where the datagram
+/// begins follows from the header length alone.
 /// The TTL is not looked at, not even if it is zero.
 #[inline(always)]
 pub(super) fn check<B: Bytes + ?Sized>(bytes: &B, ip: &Header, layout: &Layout) -> Result<(), Verdict> {
@@ -126,42 +128,8 @@ fn check_ipv4<B: Bytes + ?Sized>(bytes: &B, layout: &Layout) -> Result<(), Verdi
     if sum.finish() != 0 {
         return Err(Verdict::Drop(DropReason::BadIpChecksum));
     }
-    if l4_offset == l3_offset + IPV4_LEN {
-        return Ok(());
-    }
-    check_options(bytes, l3_offset + IPV4_LEN, l4_offset)
-}
-
-/// Walks the options: their lengths must fit, and none may steer the packet elsewhere.
-#[inline(always)]
-fn check_options<B: Bytes + ?Sized>(bytes: &B, start: usize, end: usize) -> Result<(), Verdict> {
-    let broken = Verdict::Drop(DropReason::BadIpHeader);
-    let mut at = start;
-    for _ in 0..OPTION_WORDS_MAX * 4 {
-        if at >= end {
-            break;
-        }
-        let kind = bytes.u8_at(at).ok_or(broken)?;
-        if kind == 0 {
-            break;
-        }
-        if kind == 1 {
-            at += 1;
-            continue;
-        }
-        if kind == LOOSE_SOURCE_ROUTE || kind == STRICT_SOURCE_ROUTE {
-            return Err(Verdict::Drop(DropReason::SourceRoute));
-        }
-        let option_len = bytes.u8_at(at + 1).ok_or(broken)? as usize;
-        if option_len < 2 || option_len > end - at {
-            return Err(broken);
-        }
-        at += option_len;
-    }
     Ok(())
 }
 
 /// An IPv4 header has at most 60 bytes, 20 of which are not options.
 const OPTION_WORDS_MAX: usize = 10;
-const LOOSE_SOURCE_ROUTE: u8 = 131;
-const STRICT_SOURCE_ROUTE: u8 = 137;
