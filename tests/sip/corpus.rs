@@ -42,7 +42,13 @@ pub fn table(path: &str) -> Vec<Row> {
     let text = fs::read_to_string(root().join(path)).unwrap_or_else(|error| panic!("{path}: {error}"));
     let mut lines = text.lines();
     let columns: Vec<&str> = lines.next().unwrap_or_default().split('\t').collect();
-    let row = |line: &str| columns.iter().zip(line.split('\t')).map(|(k, v)| ((*k).to_owned(), v.to_owned())).collect();
+    let row = |line: &str| {
+        columns
+            .iter()
+            .zip(line.split('\t'))
+            .map(|(k, v)| ((*k).to_owned(), v.to_owned()))
+            .collect()
+    };
     lines.map(row).collect()
 }
 
@@ -50,15 +56,27 @@ pub fn table(path: &str) -> Vec<Row> {
 pub fn cases() -> Vec<Case> {
     let mut cases = Vec::new();
     for folder in FOLDERS {
-        let mut expected: BTreeMap<String, Row> =
-            table(&format!("{folder}/expected.tsv")).into_iter().map(|row| (row["file"].clone(), row)).collect();
+        let mut expected: BTreeMap<String, Row> = table(&format!("{folder}/expected.tsv"))
+            .into_iter()
+            .map(|row| (row["file"].clone(), row))
+            .collect();
         for manifest in table(&format!("{folder}/manifest.tsv")) {
             let file = manifest["file"].clone();
             let bytes = fs::read(root().join(folder).join(&file)).unwrap();
             let expected = expected.remove(&file);
-            cases.push(Case { folder, file, bytes, manifest, expected });
+            cases.push(Case {
+                folder,
+                file,
+                bytes,
+                manifest,
+                expected,
+            });
         }
-        assert!(expected.is_empty(), "{folder}: rows without a file: {:?}", expected.keys());
+        assert!(
+            expected.is_empty(),
+            "{folder}: rows without a file: {:?}",
+            expected.keys()
+        );
     }
     cases
 }
@@ -70,7 +88,10 @@ fn every_file_has_a_row() {
         for entry in fs::read_dir(root().join(folder)).unwrap() {
             let name = entry.unwrap().file_name().into_string().unwrap();
             if name.ends_with(".sip") {
-                assert!(listed.contains(&format!("{folder}/{name}")), "{folder}/{name} is in no manifest");
+                assert!(
+                    listed.contains(&format!("{folder}/{name}")),
+                    "{folder}/{name} is in no manifest"
+                );
             }
         }
     }

@@ -54,6 +54,10 @@ fn eight_times_the_input_costs_at_most_twenty_times_the_time() {
         let (small, large) = (cost(&message(shape, 8_000)), cost(&message(shape, 64_000)));
         // A quadratic parser would need 64 times as long. Very short times are noise.
         let limit = (small * 20).max(Duration::from_micros(60));
-        assert!(large <= limit, "{}: {small:?} for 8 kB, {large:?} for 64 kB", shape.0);
+        assert!(
+            large <= limit,
+            "{}: {small:?} for 8 kB, {large:?} for 64 kB",
+            shape.0
+        );
     }
 }

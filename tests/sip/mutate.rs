@@ -26,13 +26,17 @@ impl Numbers {
 const MUTATIONS: usize = 50_000;
 const SEEDS_BYTES_MAX: usize = 4_000;
 const PIECES: [&[u8]; 16] = [
-    b"\r\n", b"\r", b"\n", b"\0", b"\"", b"<", b">", b";", b",", b":", b"@", b"\\", b" ", b"\r\n ", b"[", b"=",
+    b"\r\n", b"\r", b"\n", b"\0", b"\"", b"<", b">", b";", b",", b":", b"@", b"\\", b" ", b"\r\n ", b"[",
+    b"=",
 ];
 
 #[test]
 fn fifty_thousand_mutations() {
-    let seeds: Vec<Vec<u8>> =
-        corpus::cases().into_iter().map(|case| case.bytes).filter(|bytes| bytes.len() <= SEEDS_BYTES_MAX).collect();
+    let seeds: Vec<Vec<u8>> = corpus::cases()
+        .into_iter()
+        .map(|case| case.bytes)
+        .filter(|bytes| bytes.len() <= SEEDS_BYTES_MAX)
+        .collect();
     let mut numbers = Numbers(1);
     let mut accepted = 0;
     for round in 0..MUTATIONS {
@@ -115,7 +119,13 @@ fn frame(bytes: &[u8]) {
 fn read_all(message: &Message<'_>, bytes: &[u8]) {
     for field in message.fields() {
         assert!(bytes[field.offset..].starts_with(field.name_bytes));
-        assert!(!field.value.contains(&b'\n') || field.value.windows(3).any(|text| matches!(text, b"\r\n " | b"\r\n\t")));
+        assert!(
+            !field.value.contains(&b'\n')
+                || field
+                    .value
+                    .windows(3)
+                    .any(|text| matches!(text, b"\r\n " | b"\r\n\t"))
+        );
     }
     for &name in Name::ALL {
         assert!(message.values(name).all(|element| !element.is_empty()));
@@ -132,14 +142,20 @@ fn edit(sdp: &[u8]) {
     let edits = Edits {
         identity: None,
         address: "192.0.2.1".parse().unwrap(),
-        media: &[MediaEdit { port: 20_000, rtcp_port: Some(20_001) }; 4],
+        media: &[MediaEdit {
+            port: 20_000,
+            rtcp_port: Some(20_001),
+        }; 4],
         codecs: &["PCMA", "PCMU", "telephone-event"],
         direction: None,
     };
     let mut out = vec![0; sdp.len() * 2 + 400];
     if let Ok(len) = rewrite(sdp, &edits, &mut out) {
         let edited = SessionDescription::parse(&out[..len]).expect("what was rewritten can be read");
-        assert_eq!(edited.media().len(), SessionDescription::parse(sdp).unwrap().media().len());
+        assert_eq!(
+            edited.media().len(),
+            SessionDescription::parse(sdp).unwrap().media().len()
+        );
     }
 }
 

@@ -11,7 +11,10 @@ fn token() -> impl Strategy<Value = String> {
 }
 
 fn uri() -> impl Strategy<Value = String> {
-    let host = prop_oneof!["[a-z0-9]{1,8}(\\.[a-z]{2,4}){0,2}", Just("[2001:db8::1]".to_owned())];
+    let host = prop_oneof![
+        "[a-z0-9]{1,8}(\\.[a-z]{2,4}){0,2}",
+        Just("[2001:db8::1]".to_owned())
+    ];
     let user = proptest::option::of("[A-Za-z0-9+;=?/,&$.!~*'()_-]{1,16}");
     let port = proptest::option::of(1_u16..);
     let params = "(;[a-z]{1,6}(=[a-z0-9]{1,6})?){0,3}";
@@ -24,7 +27,10 @@ fn uri() -> impl Strategy<Value = String> {
 
 /// A display name with what needs quoting in it.
 fn display() -> impl Strategy<Value = String> {
-    prop_oneof![Just(String::new()), "[A-Za-z0-9 ,;<>@:\u{e4}\u{4e16}]{0,20}".prop_map(|text| format!("\"{text}\" "))]
+    prop_oneof![
+        Just(String::new()),
+        "[A-Za-z0-9 ,;<>@:\u{e4}\u{4e16}]{0,20}".prop_map(|text| format!("\"{text}\" "))
+    ]
 }
 
 proptest! {
@@ -104,10 +110,15 @@ fn corpus_messages_written_anew_are_the_same() {
         let again = parse(&buffer[..len]).unwrap_or_else(|error| panic!("{}: {error}", case.path()));
         let pairs = |message: &trunkline_sip::Message<'_>| -> Vec<(Vec<u8>, Vec<u8>)> {
             let fields = message.fields().filter(|field| field.name != Name::ContentLength);
-            fields.map(|field| (field.name_bytes.to_vec(), field.value.to_vec())).collect()
+            fields
+                .map(|field| (field.name_bytes.to_vec(), field.value.to_vec()))
+                .collect()
         };
         assert_eq!(pairs(&again), pairs(&message), "{}", case.path());
-        assert_eq!((again.status(), again.request_uri(), again.body()), (message.status(), message.request_uri(), message.body()));
+        assert_eq!(
+            (again.status(), again.request_uri(), again.body()),
+            (message.status(), message.request_uri(), message.body())
+        );
         rewritten += 1;
     }
     assert!(rewritten > 450, "{rewritten}");

@@ -27,11 +27,12 @@ const ARGUED: &[(&str, &str, &str)] = &[
     ),
 ];
 
-const NO_ANSWER_TO_ACK: &str =
-    "RFC 3261 section 17 knows no response to an ACK: its client transaction is over. A broken one is dropped.";
+const NO_ANSWER_TO_ACK: &str = "RFC 3261 section 17 knows no response to an ACK: its client transaction is over. A broken one is dropped.";
 
 fn is_argued(case: &Case, column: &str) -> bool {
-    ARGUED.iter().any(|(path, argued, _)| *path == case.path() && *argued == column)
+    ARGUED
+        .iter()
+        .any(|(path, argued, _)| *path == case.path() && *argued == column)
 }
 
 /// What trunkline does with a file.
@@ -64,7 +65,10 @@ fn answer(bytes: &[u8], error: &ParseError) -> Option<u16> {
     let mut buffer = vec![0; 70_000];
     let len = write::answer_malformed(bytes, error, source, b"t1", &mut buffer)?;
     let text = String::from_utf8_lossy(&buffer[..len]).into_owned();
-    assert!(text.starts_with("SIP/2.0 ") && text.ends_with("Content-Length: 0\r\n\r\n"), "{text}");
+    assert!(
+        text.starts_with("SIP/2.0 ") && text.ends_with("Content-Length: 0\r\n\r\n"),
+        "{text}"
+    );
     text[8..11].parse().ok()
 }
 
@@ -76,8 +80,14 @@ struct Allowed {
 
 fn allowed(response: &str) -> Allowed {
     let words = response.split(|c: char| !c.is_ascii_alphanumeric());
-    let statuses = words.filter(|word| word.len() == 3).filter_map(|word| word.parse().ok()).collect();
-    Allowed { statuses, silence: response.contains("drop") || response == "-" || response.starts_with("- ") }
+    let statuses = words
+        .filter(|word| word.len() == 3)
+        .filter_map(|word| word.parse().ok())
+        .collect();
+    Allowed {
+        statuses,
+        silence: response.contains("drop") || response == "-" || response.starts_with("- "),
+    }
 }
 
 #[test]
@@ -105,7 +115,11 @@ fn every_file_gets_its_verdict() {
                 let allowed = allowed(&case.manifest["response"]);
                 let fits = answer.map_or(allowed.silence, |status| allowed.statuses.contains(&status));
                 if !fits && !is_argued(&case, "response") {
-                    faults.push(format!("{}: {error} answered {answer:?}, wanted {}", case.path(), case.manifest["response"]));
+                    faults.push(format!(
+                        "{}: {error} answered {answer:?}, wanted {}",
+                        case.path(),
+                        case.manifest["response"]
+                    ));
                 }
                 let answer = answer.map_or("drop".to_owned(), |status| status.to_string());
                 format!("reject\t{}\t{}\t{answer}", error.kind.as_str(), error.offset)
@@ -113,7 +127,12 @@ fn every_file_gets_its_verdict() {
         };
         writeln!(table, "{}\t{row}", case.path()).unwrap();
     }
-    assert!(faults.is_empty(), "{} faults:\n{}", faults.len(), faults.join("\n"));
+    assert!(
+        faults.is_empty(),
+        "{} faults:\n{}",
+        faults.len(),
+        faults.join("\n")
+    );
     compare_with_committed(&table);
 }
 
@@ -123,8 +142,15 @@ fn compare_with_committed(table: &str) {
         fs::write(&path, table).unwrap();
     }
     let committed = fs::read_to_string(&path).unwrap_or_default();
-    let changed: Vec<_> = table.lines().filter(|line| !committed.lines().any(|known| known == *line)).collect();
-    assert!(changed.is_empty() && table == committed, "verdicts.tsv differs in:\n{}", changed.join("\n"));
+    let changed: Vec<_> = table
+        .lines()
+        .filter(|line| !committed.lines().any(|known| known == *line))
+        .collect();
+    assert!(
+        changed.is_empty() && table == committed,
+        "verdicts.tsv differs in:\n{}",
+        changed.join("\n")
+    );
 }
 
 /// The fields that differ from expected.tsv.
@@ -140,7 +166,13 @@ fn wrong_fields(case: &Case, message: &Message<'_>) -> Vec<String> {
     fields
         .into_iter()
         .filter(|(column, value)| expected[*column] != *value && !is_argued(case, column))
-        .map(|(column, value)| format!("{}: {column} is {value:?}, wanted {:?}", case.path(), expected[column]))
+        .map(|(column, value)| {
+            format!(
+                "{}: {column} is {value:?}, wanted {:?}",
+                case.path(),
+                expected[column]
+            )
+        })
         .collect()
 }
 
@@ -151,13 +183,18 @@ fn fields(message: &Message<'_>) -> Vec<(&'static str, String)> {
         Some(port) => format!("{}:{port}", cell(via.sent_by_host())),
         None => cell(via.sent_by_host()),
     };
-    let start = message.status().map_or(cell(message.method_bytes()), |status| status.code().to_string());
+    let start = message
+        .status()
+        .map_or(cell(message.method_bytes()), |status| status.code().to_string());
     let contact = match message.contact() {
         Some(contact) => cell(contact.uri_bytes()),
         None => message.header(Name::Contact).map(cell).unwrap_or_default(),
     };
     let first = |name| {
-        let element = message.values(name).next().map(|element| NameAddr::parse(element).unwrap());
+        let element = message
+            .values(name)
+            .next()
+            .map(|element| NameAddr::parse(element).unwrap());
         element.map(|addr| cell(addr.uri_bytes())).unwrap_or_default()
     };
     let cseq = message.cseq();
@@ -200,7 +237,10 @@ fn cell(bytes: &[u8]) -> String {
 
 #[test]
 fn a_stream_gives_all_its_messages_however_it_is_divided() {
-    let case = corpus::cases().into_iter().find(|case| case.file == "tcp-stream-20-bursts.sip").unwrap();
+    let case = corpus::cases()
+        .into_iter()
+        .find(|case| case.file == "tcp-stream-20-bursts.sip")
+        .unwrap();
     let whole = framed(&case.bytes, case.bytes.len());
     assert_eq!(whole.len(), 20);
     for piece_len in [1, 2, 3, 7, 64, 289, 290, 291, 1460] {
@@ -235,12 +275,25 @@ fn framed(stream: &[u8], piece_len: usize) -> Vec<Vec<u8>> {
 fn streams_wait_or_close_where_datagrams_are_refused() {
     let bytes = |path: &str| fs::read(corpus::root().join(path)).unwrap();
     assert_eq!(Framer::new().next(&bytes("rfc4475/clerr.sip")), Step::More);
-    assert!(matches!(Framer::new().next(&bytes("rfc4475/ncl.sip")), Step::Broken(_)));
-    assert!(matches!(Framer::new().next(&bytes("rfc4475/mcl01.sip")), Step::Broken(_)));
-    assert_eq!(Framer::new().next(&bytes("hostile/frame-no-blank-line.sip")), Step::More);
+    assert!(matches!(
+        Framer::new().next(&bytes("rfc4475/ncl.sip")),
+        Step::Broken(_)
+    ));
+    assert!(matches!(
+        Framer::new().next(&bytes("rfc4475/mcl01.sip")),
+        Step::Broken(_)
+    ));
+    assert_eq!(
+        Framer::new().next(&bytes("hostile/frame-no-blank-line.sip")),
+        Step::More
+    );
     let double = bytes("rfc4475/dblreq.sip");
     let mut framer = Framer::new();
-    let Step::Message { end } = framer.next(&double) else { panic!("one message") };
+    let Step::Message { end } = framer.next(&double) else {
+        panic!("one message")
+    };
     assert!(end < double.len());
-    assert!(double[..end].starts_with(b"REGISTER") && double[end..].trim_ascii_start().starts_with(b"INVITE"));
+    assert!(
+        double[..end].starts_with(b"REGISTER") && double[end..].trim_ascii_start().starts_with(b"INVITE")
+    );
 }

@@ -74,10 +74,17 @@ impl Framer {
             (Some(b'\r'), Some(b'\n')) => {
                 self.blanks += 1;
                 let is_ping = self.blanks.is_multiple_of(2);
-                return Ok(if is_ping { Step::Ping { end: 2 } } else { Step::Blank { end: 2 } });
+                return Ok(if is_ping {
+                    Step::Ping { end: 2 }
+                } else {
+                    Step::Blank { end: 2 }
+                });
             }
             (Some(&first), _) if scan::token_end(&[first], 0) == 0 => {
-                return Err(ParseError { kind: Kind::NotSip, offset: 0 });
+                return Err(ParseError {
+                    kind: Kind::NotSip,
+                    offset: 0,
+                });
             }
             _ => {}
         }
@@ -89,7 +96,10 @@ impl Framer {
             },
         };
         if end > MESSAGE_BYTES_MAX {
-            return Err(ParseError { kind: Kind::TooLarge, offset: MESSAGE_BYTES_MAX });
+            return Err(ParseError {
+                kind: Kind::TooLarge,
+                offset: MESSAGE_BYTES_MAX,
+            });
         }
         if end > buffer.len() {
             self.end = Some(end);
@@ -108,11 +118,17 @@ impl Framer {
             if end <= STREAM_HEADER_BYTES_MAX {
                 return Ok(Some(end));
             }
-            return Err(ParseError { kind: Kind::TooLarge, offset: STREAM_HEADER_BYTES_MAX });
+            return Err(ParseError {
+                kind: Kind::TooLarge,
+                offset: STREAM_HEADER_BYTES_MAX,
+            });
         }
         self.searched = buffer.len();
         if buffer.len() >= STREAM_HEADER_BYTES_MAX {
-            return Err(ParseError { kind: Kind::TooLarge, offset: STREAM_HEADER_BYTES_MAX });
+            return Err(ParseError {
+                kind: Kind::TooLarge,
+                offset: STREAM_HEADER_BYTES_MAX,
+            });
         }
         Ok(None)
     }
@@ -130,14 +146,23 @@ fn message_end(buffer: &[u8], header_end: usize) -> Result<usize, ParseError> {
         if span.name == Name::ContentLength {
             let offset = usize::from(span.value_start);
             if length.is_some() {
-                return Err(ParseError { kind: Kind::DuplicateHeader, offset: at });
+                return Err(ParseError {
+                    kind: Kind::DuplicateHeader,
+                    offset: at,
+                });
             }
             let number = scan::number(span.value(head));
-            length = Some(number.ok_or(ParseError { kind: Kind::BadContentLength, offset })?);
+            length = Some(number.ok_or(ParseError {
+                kind: Kind::BadContentLength,
+                offset,
+            })?);
         }
         at = next;
     }
-    let length = length.ok_or(ParseError { kind: Kind::MissingContentLength, offset: header_end })?;
+    let length = length.ok_or(ParseError {
+        kind: Kind::MissingContentLength,
+        offset: header_end,
+    })?;
     Ok(header_end.saturating_add(usize::try_from(length).unwrap_or(usize::MAX)))
 }
 

@@ -30,8 +30,15 @@ pub struct Message<'a> {
 /// The start line.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Start<'a> {
-    Request { method: Method, method_bytes: &'a [u8], uri: &'a [u8] },
-    Response { status: Status, reason: &'a [u8] },
+    Request {
+        method: Method,
+        method_bytes: &'a [u8],
+        uri: &'a [u8],
+    },
+    Response {
+        status: Status,
+        reason: &'a [u8],
+    },
 }
 
 /// Where one header field lies in the message.
@@ -45,11 +52,18 @@ pub(crate) struct FieldSpan {
 }
 
 impl FieldSpan {
-    pub(crate) const NONE: Self =
-        Self { name: Name::Other, start: 0, name_len: 0, value_start: 0, value_end: 0 };
+    pub(crate) const NONE: Self = Self {
+        name: Name::Other,
+        start: 0,
+        name_len: 0,
+        value_start: 0,
+        value_end: 0,
+    };
 
     pub(crate) fn value<'a>(&self, bytes: &'a [u8]) -> &'a [u8] {
-        bytes.get(usize::from(self.value_start)..usize::from(self.value_end)).unwrap_or_default()
+        bytes
+            .get(usize::from(self.value_start)..usize::from(self.value_end))
+            .unwrap_or_default()
     }
 }
 
@@ -62,7 +76,10 @@ pub(crate) struct FieldIndex {
 
 impl FieldIndex {
     pub(crate) const fn new() -> Self {
-        Self { spans: [FieldSpan::NONE; FIELDS_MAX], count: 0 }
+        Self {
+            spans: [FieldSpan::NONE; FIELDS_MAX],
+            count: 0,
+        }
     }
 
     pub(crate) fn as_slice(&self) -> &[FieldSpan] {
@@ -157,27 +174,38 @@ impl<'a> Message<'a> {
     /// The value of the first field of that name.
     #[must_use]
     pub fn header(&self, name: Name) -> Option<&'a [u8]> {
-        self.fields.as_slice().iter().find(|span| span.name == name).map(|span| span.value(self.bytes))
+        self.fields
+            .as_slice()
+            .iter()
+            .find(|span| span.name == name)
+            .map(|span| span.value(self.bytes))
     }
 
     /// The value of the first field whose name is `name` in any case, for names this crate does not know.
     #[must_use]
     pub fn header_by_bytes(&self, name: &[u8]) -> Option<&'a [u8]> {
-        self.fields().find(|field| field.name_bytes.eq_ignore_ascii_case(name)).map(|field| field.value)
+        self.fields()
+            .find(|field| field.name_bytes.eq_ignore_ascii_case(name))
+            .map(|field| field.value)
     }
 
     /// The comma-separated elements of all fields of that name, in their order, trimmed, empty ones left out.
     ///
     /// Only for header fields whose grammar is a list; a Date or a User-Agent has commas of its own.
     pub fn values(&self, name: Name) -> impl Iterator<Item = &'a [u8]> + '_ {
-        let spans = self.fields.as_slice().iter().filter(move |span| span.name == name);
+        let spans = self
+            .fields
+            .as_slice()
+            .iter()
+            .filter(move |span| span.name == name);
         spans.flat_map(|span| Elements::new(span.value(self.bytes)))
     }
 
     /// Whether a list of tokens, such as Require or Supported, has `token` in any case.
     #[must_use]
     pub fn lists(&self, name: Name, token: &[u8]) -> bool {
-        self.values(name).any(|element| element.eq_ignore_ascii_case(token))
+        self.values(name)
+            .any(|element| element.eq_ignore_ascii_case(token))
     }
 
     /// The top Via.
@@ -250,7 +278,10 @@ impl<'a> Message<'a> {
         let start = usize::from(span.start);
         Field {
             name: span.name,
-            name_bytes: self.bytes.get(start..start + usize::from(span.name_len)).unwrap_or_default(),
+            name_bytes: self
+                .bytes
+                .get(start..start + usize::from(span.name_len))
+                .unwrap_or_default(),
             value: span.value(self.bytes),
             offset: start,
         }

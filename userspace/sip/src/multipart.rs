@@ -51,11 +51,17 @@ fn without_params(content_type: &[u8]) -> &[u8] {
 #[must_use]
 pub fn boundary(content_type: &[u8]) -> Option<&[u8]> {
     let media_type = without_params(content_type);
-    if !scan::trim(media_type).get(..10)?.eq_ignore_ascii_case(b"multipart/") {
+    if !scan::trim(media_type)
+        .get(..10)?
+        .eq_ignore_ascii_case(b"multipart/")
+    {
         return None;
     }
     let value = Params::new(content_type.get(media_type.len()..)?).find(b"boundary")??;
-    let text = value.strip_prefix(b"\"").and_then(|text| text.strip_suffix(b"\"")).unwrap_or(value);
+    let text = value
+        .strip_prefix(b"\"")
+        .and_then(|text| text.strip_suffix(b"\""))
+        .unwrap_or(value);
     (!text.is_empty() && text.len() <= BOUNDARY_BYTES_MAX).then_some(text)
 }
 
@@ -80,7 +86,10 @@ impl<'a> Parts<'a> {
             let found = from + memmem::find(self.rest.get(from..)?, self.boundary)?;
             let end = found + self.boundary.len();
             let before = self.rest.get(..found)?;
-            if let Some(text) = before.strip_suffix(b"--").filter(|text| text.is_empty() || text.ends_with(b"\n")) {
+            if let Some(text) = before
+                .strip_suffix(b"--")
+                .filter(|text| text.is_empty() || text.ends_with(b"\n"))
+            {
                 self.rest = self.rest.get(end..)?;
                 let text = text.strip_suffix(b"\n").unwrap_or(text);
                 return Some(text.strip_suffix(b"\r").unwrap_or(text));
@@ -104,7 +113,10 @@ impl<'a> Iterator for Parts<'a> {
             return Some(Part { headers: &[], body });
         }
         let end = memmem::find(part, b"\r\n\r\n").unwrap_or(part.len());
-        Some(Part { headers: part.get(..end)?, body: part.get(end + 4..).unwrap_or_default() })
+        Some(Part {
+            headers: part.get(..end)?,
+            body: part.get(end + 4..).unwrap_or_default(),
+        })
     }
 }
 
@@ -116,13 +128,16 @@ impl<'a> Message<'a> {
         if is_type(content_type, wanted) {
             return Some(self.body());
         }
-        parts(self.body(), boundary(content_type)?).find(|part| is_type(part.content_type(), wanted)).map(|part| part.body)
+        parts(self.body(), boundary(content_type)?)
+            .find(|part| is_type(part.content_type(), wanted))
+            .map(|part| part.body)
     }
 
     /// The session description, alone or beside other parts.
     #[must_use]
     pub fn sdp(&self) -> Option<&'a [u8]> {
-        self.body_of_type(b"application/sdp").filter(|body| !body.is_empty())
+        self.body_of_type(b"application/sdp")
+            .filter(|body| !body.is_empty())
     }
 }
 
@@ -140,7 +155,13 @@ mod tests {
         assert_eq!(parts.len(), 2);
         assert!(is_type(parts[0].content_type(), b"Application/SDP"));
         assert_eq!(parts[0].body, b"v=0\r\n");
-        assert_eq!(parts[1], Part { headers: b"", body: b"plain --b" });
+        assert_eq!(
+            parts[1],
+            Part {
+                headers: b"",
+                body: b"plain --b"
+            }
+        );
     }
 
     #[test]
@@ -154,7 +175,14 @@ mod tests {
 
     #[test]
     fn unfinished_bodies_have_no_parts() {
-        for body in [&b""[..], b"--b", b"--b\r\n", b"--b\r\nx", b"--c\r\n\r\n--c--", b"--b--"] {
+        for body in [
+            &b""[..],
+            b"--b",
+            b"--b\r\n",
+            b"--b\r\nx",
+            b"--c\r\n\r\n--c--",
+            b"--b--",
+        ] {
             assert_eq!(parts(body, b"b").count(), 0);
         }
     }

@@ -1,16 +1,16 @@
 //! Bytes to [`Message`]: one pass over the header lines, then the fields that every message needs.
 #![deny(clippy::indexing_slicing)]
 
+mod start_line;
+
 use memchr::{memchr, memchr2};
 
 use crate::error::{ParseError, ParseErrorKind as Kind};
 use crate::header::{CSeq, Name, NameAddr, Via};
 use crate::limits::MESSAGE_BYTES_MAX;
 use crate::message::{FieldIndex, FieldSpan, Message, Start};
-use crate::method::Method;
 use crate::scan;
-use crate::status::Status;
-use crate::uri::Uri;
+use start_line::start_line;
 
 /// Reads one datagram, or one framed message of a stream.
 ///
@@ -21,7 +21,10 @@ use crate::uri::Uri;
 /// [`ParseError`] with the first fault that was found and its offset.
 pub fn parse(bytes: &[u8]) -> Result<Message<'_>, ParseError> {
     if bytes.len() > MESSAGE_BYTES_MAX {
-        return Err(ParseError { kind: Kind::TooLarge, offset: MESSAGE_BYTES_MAX });
+        return Err(ParseError {
+            kind: Kind::TooLarge,
+            offset: MESSAGE_BYTES_MAX,
+        });
     }
     let (start, mut at) = start_line(bytes, skip_leading_crlf(bytes))?;
     let mut found = Found::default();
@@ -30,7 +33,10 @@ pub fn parse(bytes: &[u8]) -> Result<Message<'_>, ParseError> {
         match field_line(bytes, at)? {
             Line::Field(span, next) => {
                 found.note(&span, fields.count)?;
-                fields.push(span).ok_or(ParseError { kind: Kind::TooManyHeaders, offset: at })?;
+                fields.push(span).ok_or(ParseError {
+                    kind: Kind::TooManyHeaders,
+                    offset: at,
+                })?;
                 at = next;
             }
             Line::Empty(next) => break next,
@@ -56,7 +62,10 @@ fn message<'a>(
     let needed = |place: Option<u8>, kind| {
         let span = place.and_then(|index| fields.as_slice().get(usize::from(index)));
         span.map(|span| (span.value(bytes), usize::from(span.value_start)))
-            .ok_or(ParseError { kind, offset: body_start })
+            .ok_or(ParseError {
+                kind,
+                offset: body_start,
+            })
     };
     let (value, at) = needed(found.via, Kind::MissingVia)?;
     let (via, _) = Via::parse_first(value).map_err(located(Kind::BadVia, at))?;
@@ -66,7 +75,10 @@ fn message<'a>(
     let to = NameAddr::parse(value).map_err(located(Kind::BadTo, at))?;
     let (call_id, at) = needed(found.call_id, Kind::MissingCallId)?;
     if !scan::is_word(call_id) {
-        return Err(ParseError { kind: Kind::BadCallId, offset: at });
+        return Err(ParseError {
+            kind: Kind::BadCallId,
+            offset: at,
+        });
     }
     let (value, at) = needed(found.cseq, Kind::MissingCseq)?;
     let cseq = CSeq::parse(value).map_err(located(Kind::BadCseq, at))?;
@@ -74,7 +86,10 @@ fn message<'a>(
         //= https://www.rfc-editor.org/rfc/rfc3261#section-8.1.1.5
         //# The method MUST match that of the request.
         if cseq.method_bytes != method_bytes {
-            return Err(ParseError { kind: Kind::CseqMethodMismatch, offset: at });
+            return Err(ParseError {
+                kind: Kind::CseqMethodMismatch,
+                offset: at,
+            });
         }
     }
     let contact = match found.contact {
@@ -91,16 +106,35 @@ fn message<'a>(
     let content_length = match found.content_length {
         Some(_) => {
             let (value, at) = needed(found.content_length, Kind::BadContentLength)?;
-            Some(scan::number(value).ok_or(ParseError { kind: Kind::BadContentLength, offset: at })?)
+            Some(scan::number(value).ok_or(ParseError {
+                kind: Kind::BadContentLength,
+                offset: at,
+            })?)
         }
         None => None,
     };
     let body = body(bytes, body_start, content_length)?;
-    Ok(Message { bytes, start, fields, via, from, to, call_id, cseq, contact, max_forwards, content_length, body })
+    Ok(Message {
+        bytes,
+        start,
+        fields,
+        via,
+        from,
+        to,
+        call_id,
+        cseq,
+        contact,
+        max_forwards,
+        content_length,
+        body,
+    })
 }
 
 fn located(kind: Kind, at: usize) -> impl Fn(usize) -> ParseError {
-    move |offset| ParseError { kind, offset: at + offset }
+    move |offset| ParseError {
+        kind,
+        offset: at + offset,
+    }
 }
 
 fn first_contact((value, at): (&[u8], usize)) -> Result<Option<NameAddr<'_>>, ParseError> {
@@ -132,7 +166,10 @@ fn check_routes(bytes: &[u8], fields: &FieldIndex) -> Result<(), ParseError> {
 //# forwarded.
 fn max_forwards((value, at): (&[u8], usize)) -> Result<u8, ParseError> {
     let number = scan::number(value).and_then(|number| u8::try_from(number).ok());
-    number.ok_or(ParseError { kind: Kind::BadMaxForwards, offset: at })
+    number.ok_or(ParseError {
+        kind: Kind::BadMaxForwards,
+        offset: at,
+    })
 }
 
 //= https://www.rfc-editor.org/rfc/rfc3261#section-18.3
@@ -145,7 +182,10 @@ fn body(bytes: &[u8], start: usize, content_length: Option<u32>) -> Result<&[u8]
         None => Ok(rest),
         Some(len) => rest
             .get(..usize::try_from(len).unwrap_or(usize::MAX))
-            .ok_or(ParseError { kind: Kind::BodyTruncated, offset: bytes.len() }),
+            .ok_or(ParseError {
+                kind: Kind::BodyTruncated,
+                offset: bytes.len(),
+            }),
     }
 }
 
@@ -195,7 +235,10 @@ impl Found {
         //# is defined as a comma-separated list (i.e., if follows the grammar
         //# defined in Section 7.3).
         if place.is_some() {
-            return Err(ParseError { kind: Kind::DuplicateHeader, offset: usize::from(span.start) });
+            return Err(ParseError {
+                kind: Kind::DuplicateHeader,
+                offset: usize::from(span.start),
+            });
         }
         *place = Some(index as u8);
         Ok(())
@@ -208,92 +251,10 @@ impl Found {
 //# [H4.1].
 // Datagrams get the same leniency.
 pub(crate) fn skip_leading_crlf(bytes: &[u8]) -> usize {
-    bytes.iter().position(|byte| !matches!(byte, b'\r' | b'\n')).unwrap_or(bytes.len())
-}
-
-/// Reads the start line that begins at `at`; returns it with the position of the first field.
-fn start_line(bytes: &[u8], at: usize) -> Result<(Start<'_>, usize), ParseError> {
-    let rest = bytes.get(at..).unwrap_or_default();
-    let (end, fault) = match line_end(bytes, at) {
-        Ok(end) => (end, None),
-        Err(fault) => (at + memchr2(b'\r', b'\n', rest).unwrap_or(rest.len()), Some(fault)),
-    };
-    let line = bytes.get(at..end).unwrap_or_default();
-    let fail = |kind, offset: usize| ParseError { kind, offset: at + offset };
-    // Anything but visible ASCII in front (a byte order mark, TLS, STUN) is another protocol.
-    if !rest.first().is_some_and(|first| *first == b' ' || first.is_ascii_graphic()) {
-        return Err(fail(Kind::NotSip, 0));
-    }
-    if line.get(..4).is_some_and(|head| head.eq_ignore_ascii_case(b"SIP/")) {
-        let start = status_line(line).map_err(|(kind, offset)| fail(kind, offset))?;
-        return fault.map_or(Ok((start, end + 2)), Err);
-    }
-    let first = memchr(b' ', line).unwrap_or(line.len());
-    let last = memchr::memrchr(b' ', line).unwrap_or(line.len());
-    let method_bytes = line.get(..first).unwrap_or_default();
-    let version = line.get(last + 1..).unwrap_or_default();
-    let is_sip = version.get(..4).is_some_and(|head| head.eq_ignore_ascii_case(b"SIP/"));
-    if !is_sip && !looks_like_request(line, fault) {
-        return Err(fail(Kind::NotSip, 0));
-    }
-    if let Some(fault) = fault {
-        return Err(fault);
-    }
-    if !is_sip || first >= last {
-        return Err(fail(Kind::BadStartLine, line.len()));
-    }
-    if !scan::is_whole_token(method_bytes) {
-        return Err(fail(Kind::BadMethod, 0));
-    }
-    check_version(version).map_err(|kind| fail(kind, last + 1))?;
-    let uri = line.get(first + 1..last).unwrap_or_default();
-    match Uri::parse(uri) {
-        //= https://www.rfc-editor.org/rfc/rfc3261#section-19.1.1
-        //# However, it is not permitted in a Request-URI.
-        Ok(parsed) if parsed.headers().is_none() => {}
-        Ok(_) => return Err(fail(Kind::BadRequestUri, first + 1)),
-        Err(error) => return Err(fail(Kind::BadRequestUri, first + 1 + error.offset)),
-    }
-    Ok((Start::Request { method: Method::from_bytes(method_bytes), method_bytes, uri }, end + 2))
-}
-
-/// Whether a first line without `SIP/` as its last word still looks like a request to SIP: a token, a blank, more
-/// text, all of it visible, and no other protocol's version.
-fn looks_like_request(line: &[u8], fault: Option<ParseError>) -> bool {
-    let first = memchr2(b' ', b'\t', line).unwrap_or(line.len());
-    let is_visible = line.iter().all(|&byte| byte == b'\t' || (byte >= b' ' && byte != 0x7f));
-    let is_other = memchr::memmem::find(line, b"HTTP/").is_some() || memchr::memmem::find(line, b"RTSP/").is_some();
-    fault.is_none_or(|fault| fault.kind != Kind::NoEndOfHeaders) && first > 0 && first < line.len() && is_visible && !is_other
-}
-
-/// The version of a request: only 2.0 is spoken here.
-fn check_version(version: &[u8]) -> Result<(), Kind> {
-    //= https://www.rfc-editor.org/rfc/rfc3261#section-7.1
-    //# The SIP-Version string is case-insensitive, but implementations MUST send upper-case.
-    if version.eq_ignore_ascii_case(b"SIP/2.0") {
-        return Ok(());
-    }
-    let digits = |part: &[u8]| !part.is_empty() && part.iter().all(u8::is_ascii_digit);
-    let number = version.get(4..).unwrap_or_default();
-    let (major, minor) = match memchr(b'.', number) {
-        Some(dot) => (number.get(..dot).unwrap_or_default(), number.get(dot + 1..).unwrap_or_default()),
-        None => return Err(Kind::BadStartLine),
-    };
-    Err(if digits(major) && digits(minor) { Kind::BadVersion } else { Kind::BadStartLine })
-}
-
-/// Reads `SIP/2.0 200 OK`; the reason phrase may be empty, even without its space.
-fn status_line(line: &[u8]) -> Result<Start<'_>, (Kind, usize)> {
-    let space = memchr(b' ', line).ok_or((Kind::BadStatus, line.len()))?;
-    if !line.get(..space).is_some_and(|version| version.eq_ignore_ascii_case(b"SIP/2.0")) {
-        return Err((Kind::BadStatus, 0));
-    }
-    let rest = line.get(space + 1..).unwrap_or_default();
-    let end = memchr(b' ', rest).unwrap_or(rest.len());
-    let code = rest.get(..end).filter(|digits| digits.len() == 3);
-    let code = code.and_then(scan::number).and_then(|code| u16::try_from(code).ok());
-    let status = code.and_then(Status::new).ok_or((Kind::BadStatus, space + 1))?;
-    Ok(Start::Response { status, reason: rest.get(end + 1..).unwrap_or_default() })
+    bytes
+        .iter()
+        .position(|byte| !matches!(byte, b'\r' | b'\n'))
+        .unwrap_or(bytes.len())
 }
 
 /// End of the line that begins at `at`, where its CRLF stands.
@@ -301,15 +262,28 @@ fn status_line(line: &[u8]) -> Result<Start<'_>, (Kind, usize)> {
 pub(crate) fn line_end(bytes: &[u8], at: usize) -> Result<usize, ParseError> {
     let rest = bytes.get(at..).unwrap_or_default();
     let end = at + memchr2(b'\r', b'\n', rest).unwrap_or(rest.len());
-    if bytes.get(end..end + 2) == Some(b"\r\n") { Ok(end) } else { Err(line_fault(bytes, end)) }
+    if bytes.get(end..end + 2) == Some(b"\r\n") {
+        Ok(end)
+    } else {
+        Err(line_fault(bytes, end))
+    }
 }
 
 #[cold]
 fn line_fault(bytes: &[u8], end: usize) -> ParseError {
     match (bytes.get(end), bytes.get(end + 1)) {
-        (Some(b'\r'), Some(_)) => ParseError { kind: Kind::BareCr, offset: end },
-        (Some(b'\n'), _) => ParseError { kind: Kind::BareLf, offset: end },
-        _ => ParseError { kind: Kind::NoEndOfHeaders, offset: bytes.len() },
+        (Some(b'\r'), Some(_)) => ParseError {
+            kind: Kind::BareCr,
+            offset: end,
+        },
+        (Some(b'\n'), _) => ParseError {
+            kind: Kind::BareLf,
+            offset: end,
+        },
+        _ => ParseError {
+            kind: Kind::NoEndOfHeaders,
+            offset: bytes.len(),
+        },
     }
 }
 
@@ -329,7 +303,10 @@ pub(crate) fn field_line(bytes: &[u8], at: usize) -> Result<Line, ParseError> {
         return Ok(Line::Empty(at + 2));
     }
     let line = bytes.get(at..end).unwrap_or_default();
-    let colon = memchr(b':', line).ok_or(ParseError { kind: Kind::NoColon, offset: at })?;
+    let colon = memchr(b':', line).ok_or(ParseError {
+        kind: Kind::NoColon,
+        offset: at,
+    })?;
     //= https://www.rfc-editor.org/rfc/rfc3261#section-7.3.1
     //# Header fields can be extended over multiple lines by preceding each
     //# extra line with at least one SP or horizontal tab (HT).
@@ -345,7 +322,10 @@ pub(crate) fn field_line(bytes: &[u8], at: usize) -> Result<Line, ParseError> {
     // A line that begins with a blank would be the continuation of the start line.
     let is_named = name != Name::Other || scan::is_whole_token(name_bytes);
     if !is_named || !written.starts_with(name_bytes) {
-        return Err(ParseError { kind: Kind::BadHeaderName, offset: at });
+        return Err(ParseError {
+            kind: Kind::BadHeaderName,
+            offset: at,
+        });
     }
     let (value_start, value_end) = scan::trimmed(bytes, at + colon + 1, end);
     let span = FieldSpan {

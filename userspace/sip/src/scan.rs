@@ -22,7 +22,10 @@ const BLANK: u8 = 128;
 
 static CLASSES: [u8; 256] = classes();
 
-#[allow(clippy::indexing_slicing, reason = "runs at compile time, where an overrun is a compile error")]
+#[allow(
+    clippy::indexing_slicing,
+    reason = "runs at compile time, where an overrun is a compile error"
+)]
 const fn classes() -> [u8; 256] {
     let mut table = [0; 256];
     let mut index = 0;
@@ -35,7 +38,11 @@ const fn classes() -> [u8; 256] {
 
 const fn class_of(byte: u8) -> u8 {
     let mut class = 0;
-    if byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'!' | b'%' | b'*' | b'_' | b'+' | b'`' | b'\'' | b'~')
+    if byte.is_ascii_alphanumeric()
+        || matches!(
+            byte,
+            b'-' | b'.' | b'!' | b'%' | b'*' | b'_' | b'+' | b'`' | b'\'' | b'~'
+        )
     {
         class |= TOKEN;
     }
@@ -66,14 +73,19 @@ const fn class_of(byte: u8) -> u8 {
 
 #[inline]
 fn is(byte: u8, class: u8) -> bool {
-    CLASSES.get(usize::from(byte)).is_some_and(|found| found & class != 0)
+    CLASSES
+        .get(usize::from(byte))
+        .is_some_and(|found| found & class != 0)
 }
 
 /// Position of the first byte at or after `from` that is not in `class`.
 #[inline]
 fn run(bytes: &[u8], from: usize, class: u8) -> usize {
     let rest = bytes.get(from..).unwrap_or_default();
-    from + rest.iter().position(|&byte| !is(byte, class)).unwrap_or(rest.len())
+    from + rest
+        .iter()
+        .position(|&byte| !is(byte, class))
+        .unwrap_or(rest.len())
 }
 
 /// Whether `byte` may stand in a token.
@@ -186,7 +198,10 @@ pub(crate) fn element_end(bytes: &[u8], from: usize) -> usize {
         let close = match bytes.get(found) {
             Some(b',') => return found,
             Some(b'"') => quoted_end(bytes, found + 1),
-            _ => bytes.get(found..).and_then(|rest| memchr(b'>', rest)).map(|len| found + len + 1),
+            _ => bytes
+                .get(found..)
+                .and_then(|rest| memchr(b'>', rest))
+                .map(|len| found + len + 1),
         };
         match close {
             Some(close) => at = close,

@@ -172,7 +172,10 @@ impl<'a> SessionDescription<'a> {
     /// The direction that holds for `media`: its own, else the session's, else sendrecv.
     #[must_use]
     pub fn direction_of(&self, media: &MediaDescription<'a>) -> Direction {
-        media.direction().or_else(|| offer_answer::direction_in(self.attributes)).unwrap_or(Direction::SendRecv)
+        media
+            .direction()
+            .or_else(|| offer_answer::direction_in(self.attributes))
+            .unwrap_or(Direction::SendRecv)
     }
 }
 
@@ -212,7 +215,11 @@ impl<'a> Iterator for Lines<'a> {
         let whole = rest.get(..len)?;
         let text = whole.strip_suffix(b"\n").unwrap_or(whole);
         let text = text.strip_suffix(b"\r").unwrap_or(text);
-        let line = Line { offset: self.at, text, whole };
+        let line = Line {
+            offset: self.at,
+            text,
+            whole,
+        };
         self.at += len;
         Some(line)
     }

@@ -25,7 +25,11 @@ impl Status {
     /// A status, if `code` is from 100 to 699.
     #[must_use]
     pub const fn new(code: u16) -> Option<Self> {
-        if code >= 100 && code <= 699 { Some(Self(code)) } else { None }
+        if code >= 100 && code <= 699 {
+            Some(Self(code))
+        } else {
+            None
+        }
     }
 
     /// The number.
@@ -68,7 +72,11 @@ impl Status {
     /// The three digits as text.
     #[must_use]
     pub const fn digits(self) -> [u8; 3] {
-        [b'0' + (self.0 / 100) as u8, b'0' + (self.0 / 10 % 10) as u8, b'0' + (self.0 % 10) as u8]
+        [
+            b'0' + (self.0 / 100) as u8,
+            b'0' + (self.0 / 10 % 10) as u8,
+            b'0' + (self.0 % 10) as u8,
+        ]
     }
 }
 

@@ -26,7 +26,10 @@ pub struct TokenText {
 
 impl TokenText {
     /// The empty text.
-    pub const EMPTY: Self = Self { bytes: [0; TEXT_BYTES_MAX], len: 0 };
+    pub const EMPTY: Self = Self {
+        bytes: [0; TEXT_BYTES_MAX],
+        len: 0,
+    };
 
     /// The text.
     #[must_use]
@@ -50,7 +53,11 @@ impl TokenText {
     fn push_hex(&mut self, value: u64, digits: u32) {
         for digit in (0..digits).rev() {
             let nibble = (value >> (digit * 4) & 0xf) as u8;
-            self.push(if nibble < 10 { b'0' + nibble } else { b'a' + nibble - 10 });
+            self.push(if nibble < 10 {
+                b'0' + nibble
+            } else {
+                b'a' + nibble - 10
+            });
         }
     }
 

@@ -85,15 +85,21 @@ impl<'a> Uri<'a> {
             };
             host_start = at + 1;
         }
-        let host_end =
-            scan::host_end(rest, host_start).ok_or(UriError { offset: base + host_start })?;
+        let host_end = scan::host_end(rest, host_start).ok_or(UriError {
+            offset: base + host_start,
+        })?;
         self.host = rest.get(host_start..host_end).unwrap_or_default();
         let mut end = host_end;
         if rest.get(end) == Some(&b':') {
             let tail = rest.get(end + 1..).unwrap_or_default();
-            let digits = tail.iter().position(|byte| !byte.is_ascii_digit()).unwrap_or(tail.len());
+            let digits = tail
+                .iter()
+                .position(|byte| !byte.is_ascii_digit())
+                .unwrap_or(tail.len());
             let port = scan::port(tail.get(..digits).unwrap_or_default());
-            self.port = Some(port.ok_or(UriError { offset: base + end + 1 })?);
+            self.port = Some(port.ok_or(UriError {
+                offset: base + end + 1,
+            })?);
             end += 1 + digits;
         }
         self.with_tail(rest.get(end..).unwrap_or_default(), base + end)
@@ -225,7 +231,9 @@ fn scheme_of(name: &[u8]) -> Option<Scheme> {
         b"tel" => Some(Scheme::Tel),
         [first, rest @ ..]
             if first.is_ascii_alphabetic()
-                && rest.iter().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'-' | b'.')) =>
+                && rest
+                    .iter()
+                    .all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'-' | b'.')) =>
         {
             Some(if name.eq_ignore_ascii_case(b"sip") {
                 Scheme::Sip

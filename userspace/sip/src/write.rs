@@ -39,7 +39,9 @@ impl<'b> Writer<'b> {
     /// Begins a message at the start of `buffer`.
     #[must_use]
     pub const fn new(buffer: &'b mut [u8]) -> Self {
-        Self { sink: Sink::new(buffer) }
+        Self {
+            sink: Sink::new(buffer),
+        }
     }
 
     /// Appends `METHOD uri SIP/2.0`.
@@ -50,8 +52,13 @@ impl<'b> Writer<'b> {
 
     /// Appends `SIP/2.0 code reason`; an empty `reason` becomes the usual one.
     pub fn status_line(&mut self, status: Status, reason: &[u8]) -> &mut Self {
-        let reason = if reason.is_empty() { status.default_reason().as_bytes() } else { reason };
-        self.sink.put_all(&[b"SIP/2.0 ", &status.digits(), b" ", reason, b"\r\n"]);
+        let reason = if reason.is_empty() {
+            status.default_reason().as_bytes()
+        } else {
+            reason
+        };
+        self.sink
+            .put_all(&[b"SIP/2.0 ", &status.digits(), b" ", reason, b"\r\n"]);
         self
     }
 

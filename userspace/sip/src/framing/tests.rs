@@ -52,10 +52,22 @@ fn messages_and_pings_in_one_read() {
 #[test]
 fn what_breaks_a_stream() {
     assert_eq!(broken(b"\x16\x03\x01"), Kind::NotSip);
-    assert_eq!(broken(b"OPTIONS sip:a@b SIP/2.0\r\n\r\n"), Kind::MissingContentLength);
-    assert_eq!(broken(b"OPTIONS sip:a@b SIP/2.0\r\nl: -1\r\n\r\n"), Kind::BadContentLength);
-    assert_eq!(broken(b"OPTIONS sip:a@b SIP/2.0\r\nl: 1\r\nl: 1\r\n\r\n"), Kind::DuplicateHeader);
-    assert_eq!(broken(b"OPTIONS sip:a@b SIP/2.0\r\nl: 4294967295\r\n\r\n"), Kind::TooLarge);
+    assert_eq!(
+        broken(b"OPTIONS sip:a@b SIP/2.0\r\n\r\n"),
+        Kind::MissingContentLength
+    );
+    assert_eq!(
+        broken(b"OPTIONS sip:a@b SIP/2.0\r\nl: -1\r\n\r\n"),
+        Kind::BadContentLength
+    );
+    assert_eq!(
+        broken(b"OPTIONS sip:a@b SIP/2.0\r\nl: 1\r\nl: 1\r\n\r\n"),
+        Kind::DuplicateHeader
+    );
+    assert_eq!(
+        broken(b"OPTIONS sip:a@b SIP/2.0\r\nl: 4294967295\r\n\r\n"),
+        Kind::TooLarge
+    );
     assert_eq!(broken(&[b'a'; STREAM_HEADER_BYTES_MAX]), Kind::TooLarge);
     // A name and its colon on different lines is no header line.
     assert_eq!(broken(TWO), Kind::NoColon);

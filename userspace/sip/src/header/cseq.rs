@@ -21,7 +21,10 @@ impl<'a> CSeq<'a> {
     /// # Errors
     /// The offset at which it breaks.
     pub fn parse(value: &'a [u8]) -> Result<Self, usize> {
-        let digits = value.iter().position(|byte| !byte.is_ascii_digit()).ok_or(value.len())?;
+        let digits = value
+            .iter()
+            .position(|byte| !byte.is_ascii_digit())
+            .ok_or(value.len())?;
         //= https://www.rfc-editor.org/rfc/rfc3261#section-8.1.1.5
         //# The sequence number value MUST be expressible as a 32-bit unsigned
         //# integer and MUST be less than 2**31.
@@ -33,7 +36,11 @@ impl<'a> CSeq<'a> {
             return Err(end);
         }
         let method_bytes = value.get(start..end).unwrap_or_default();
-        Ok(Self { number, method: Method::from_bytes(method_bytes), method_bytes })
+        Ok(Self {
+            number,
+            method: Method::from_bytes(method_bytes),
+            method_bytes,
+        })
     }
 }
 
@@ -52,11 +59,21 @@ impl<'a> RAck<'a> {
     /// # Errors
     /// The offset at which it breaks.
     pub fn parse(value: &'a [u8]) -> Result<Self, usize> {
-        let digits = value.iter().position(|byte| !byte.is_ascii_digit()).ok_or(value.len())?;
+        let digits = value
+            .iter()
+            .position(|byte| !byte.is_ascii_digit())
+            .ok_or(value.len())?;
         let response_number = scan::number(value.get(..digits).unwrap_or_default()).ok_or(0_usize)?;
         let start = scan::skip_blanks(value, digits);
         let cseq = CSeq::parse(value.get(start..).unwrap_or_default()).map_err(|offset| start + offset)?;
-        if start == digits { Err(start) } else { Ok(Self { response_number, cseq }) }
+        if start == digits {
+            Err(start)
+        } else {
+            Ok(Self {
+                response_number,
+                cseq,
+            })
+        }
     }
 }
 
@@ -74,7 +91,17 @@ mod tests {
 
     #[test]
     fn broken_ones() {
-        for text in ["", "1", "1 ", "INVITE", "-1 INVITE", "4294967296 INVITE", "1INVITE", "1 INVITE x", "1 A<B"] {
+        for text in [
+            "",
+            "1",
+            "1 ",
+            "INVITE",
+            "-1 INVITE",
+            "4294967296 INVITE",
+            "1INVITE",
+            "1 INVITE x",
+            "1 A<B",
+        ] {
             assert!(CSeq::parse(text.as_bytes()).is_err(), "{text}");
         }
         assert!(RAck::parse(b"1 INVITE").is_err());

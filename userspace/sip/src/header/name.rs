@@ -135,7 +135,9 @@ impl Name {
         if let [byte] = name {
             return of_compact(byte | 0x20);
         }
-        let Some(key) = Key::of(name) else { return Self::Other };
+        let Some(key) = Key::of(name) else {
+            return Self::Other;
+        };
         let mut slot = key.hash();
         for _ in 0..SLOTS {
             match TABLE.get(slot) {
@@ -190,7 +192,11 @@ impl Key {
                 },
             },
         };
-        Some(Self { head: head | FOLD, tail: tail | FOLD, len })
+        Some(Self {
+            head: head | FOLD,
+            tail: tail | FOLD,
+            len,
+        })
     }
 
     const fn is_same(&self, other: &Self) -> bool {
@@ -199,7 +205,8 @@ impl Key {
 
     #[inline]
     const fn hash(&self) -> usize {
-        let mixed = (self.head ^ self.tail.rotate_left(29) ^ self.len as u64).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+        let mixed =
+            (self.head ^ self.tail.rotate_left(29) ^ self.len as u64).wrapping_mul(0x9e37_79b9_7f4a_7c15);
         (mixed >> 56) as usize % SLOTS
     }
 }
@@ -210,7 +217,10 @@ const SLOTS: usize = 256;
 
 static TABLE: [Option<Entry>; SLOTS] = table();
 
-#[allow(clippy::indexing_slicing, reason = "runs at compile time, where an overrun is a compile error")]
+#[allow(
+    clippy::indexing_slicing,
+    reason = "runs at compile time, where an overrun is a compile error"
+)]
 const fn table() -> [Option<Entry>; SLOTS] {
     let mut table = [None; SLOTS];
     let mut index = 0;
@@ -236,8 +246,14 @@ mod tests {
     fn every_name_is_read_in_any_case() {
         for &name in Name::ALL {
             assert_eq!(Name::from_bytes(name.as_str().as_bytes()), name);
-            assert_eq!(Name::from_bytes(&name.as_str().as_bytes().to_ascii_uppercase()), name);
-            assert_eq!(Name::from_bytes(&name.as_str().as_bytes().to_ascii_lowercase()), name);
+            assert_eq!(
+                Name::from_bytes(&name.as_str().as_bytes().to_ascii_uppercase()),
+                name
+            );
+            assert_eq!(
+                Name::from_bytes(&name.as_str().as_bytes().to_ascii_lowercase()),
+                name
+            );
             if let Some(compact) = name.compact() {
                 assert_eq!(Name::from_bytes(&[compact]), name);
                 assert_eq!(Name::from_bytes(&[compact.to_ascii_uppercase()]), name);
@@ -247,7 +263,15 @@ mod tests {
 
     #[test]
     fn near_misses_are_other() {
-        for name in ["", "Z", "Vi", "Viaa", "Content_Length", "P-Asserted-1dentity", "P-Assertedxxdentity"] {
+        for name in [
+            "",
+            "Z",
+            "Vi",
+            "Viaa",
+            "Content_Length",
+            "P-Asserted-1dentity",
+            "P-Assertedxxdentity",
+        ] {
             assert_eq!(Name::from_bytes(name.as_bytes()), Name::Other, "{name}");
         }
     }
@@ -256,7 +280,10 @@ mod tests {
     fn no_probe_is_long() {
         for &name in Name::ALL {
             let key = Key::of(name.as_str().as_bytes()).unwrap();
-            let place = TABLE.iter().position(|slot| slot.is_some_and(|entry| entry.name == name)).unwrap();
+            let place = TABLE
+                .iter()
+                .position(|slot| slot.is_some_and(|entry| entry.name == name))
+                .unwrap();
             assert!((place + SLOTS - key.hash()) % SLOTS <= 6, "{name:?}");
         }
     }

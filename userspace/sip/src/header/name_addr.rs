@@ -54,7 +54,16 @@ impl<'a> NameAddr<'a> {
         }
         let raw = scan::trim(value.get(start..end).unwrap_or_default());
         let params = scan::trim(value.get(params_start..end).unwrap_or_default());
-        Ok((Self { raw, display, uri, params, tag }, end))
+        Ok((
+            Self {
+                raw,
+                display,
+                uri,
+                params,
+                tag,
+            },
+            end,
+        ))
     }
 
     /// The whole element as it was written.
@@ -114,7 +123,9 @@ fn outside(value: &[u8], start: usize) -> Result<Outside<'_>, usize> {
             scan::skip_blanks(value, close)
         }
         _ => match value.get(start..).and_then(|rest| memchr2(b'<', b'"', rest)) {
-            Some(found) if value.get(start + found) == Some(&b'<') && !is_bare(value, start, start + found) => {
+            Some(found)
+                if value.get(start + found) == Some(&b'<') && !is_bare(value, start, start + found) =>
+            {
                 start + found
             }
             _ => return bare(value, start),
@@ -126,14 +137,21 @@ fn outside(value: &[u8], start: usize) -> Result<Outside<'_>, usize> {
     let rest = value.get(open + 1..).unwrap_or_default();
     let close = open + 1 + memchr(b'>', rest).ok_or(open)?;
     let display = scan::trim(value.get(start..open).unwrap_or_default());
-    Ok(((!display.is_empty()).then_some(display), open + 1, close, close + 1))
+    Ok((
+        (!display.is_empty()).then_some(display),
+        open + 1,
+        close,
+        close + 1,
+    ))
 }
 
 /// Whether the text before an angle bracket is an address of its own, as in `sip:a@b, <sip:c@d>`.
 ///
 /// A display name of tokens has no colon and no semicolon, an address has a colon.
 fn is_bare(value: &[u8], start: usize, open: usize) -> bool {
-    value.get(start..open).is_some_and(|text| memchr2(b':', b';', text).is_some())
+    value
+        .get(start..open)
+        .is_some_and(|text| memchr2(b':', b';', text).is_some())
 }
 
 /// An `addr-spec` without brackets: parameters after it belong to the header.
@@ -158,7 +176,8 @@ mod tests {
 
     #[test]
     fn a_name_and_an_address() {
-        let addr = NameAddr::parse(b"\"J \\\"Q\\\" <x>\"<sip:a@b;tag=no> ; x = \"1;2\" ;\r\n tag = abc ").unwrap();
+        let addr =
+            NameAddr::parse(b"\"J \\\"Q\\\" <x>\"<sip:a@b;tag=no> ; x = \"1;2\" ;\r\n tag = abc ").unwrap();
         assert_eq!(addr.display(), Some(&b"\"J \\\"Q\\\" <x>\""[..]));
         assert_eq!(addr.uri_bytes(), b"sip:a@b;tag=no");
         assert_eq!(addr.tag(), Some(&b"abc"[..]));
@@ -182,8 +201,19 @@ mod tests {
     #[test]
     fn broken_addresses() {
         for text in [
-            "", "<sip:a@b", "<<sip:a@b>>", "\"x <sip:a@b>", "\"x\" sip:a@b", "<sip:a@b>;;", "<sip:a@b>;tag=",
-            "<sip:a@b>;tag=1;tag=2", "<sip:a@b> x", "sip:a@b?x=y", "<sip:a@b>;x=\"1", "<sip:a@b>>", "x",
+            "",
+            "<sip:a@b",
+            "<<sip:a@b>>",
+            "\"x <sip:a@b>",
+            "\"x\" sip:a@b",
+            "<sip:a@b>;;",
+            "<sip:a@b>;tag=",
+            "<sip:a@b>;tag=1;tag=2",
+            "<sip:a@b> x",
+            "sip:a@b?x=y",
+            "<sip:a@b>;x=\"1",
+            "<sip:a@b>>",
+            "x",
         ] {
             assert!(NameAddr::parse(text.as_bytes()).is_err(), "{text}");
         }

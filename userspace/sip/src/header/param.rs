@@ -34,7 +34,9 @@ impl<'a> Params<'a> {
     /// A parameter by its name (any case): `Some(None)` if it stands without a value.
     #[must_use]
     pub fn find(self, name: &[u8]) -> Option<Option<&'a [u8]>> {
-        self.into_iter().find(|param| param.name.eq_ignore_ascii_case(name)).map(|param| param.value)
+        self.into_iter()
+            .find(|param| param.name.eq_ignore_ascii_case(name))
+            .map(|param| param.value)
     }
 }
 
@@ -43,7 +45,9 @@ impl<'a> IntoIterator for Params<'a> {
     type IntoIter = ParamIter<'a>;
 
     fn into_iter(self) -> ParamIter<'a> {
-        ParamIter { reader: ParamReader::new(self.bytes, 0) }
+        ParamIter {
+            reader: ParamReader::new(self.bytes, 0),
+        }
     }
 }
 
@@ -105,6 +109,9 @@ impl<'a> ParamReader<'a> {
             _ => scan::value_end(bytes, start),
         };
         self.at = scan::skip_blanks(bytes, end);
-        Ok(Some(Param { name, value: bytes.get(start..end) }))
+        Ok(Some(Param {
+            name,
+            value: bytes.get(start..end),
+        }))
     }
 }

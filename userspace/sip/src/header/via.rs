@@ -43,7 +43,10 @@ impl<'a> Via<'a> {
         if value.get(at) == Some(&b':') {
             let start = scan::skip_blanks(value, at + 1);
             let rest = value.get(start..).unwrap_or_default();
-            let len = rest.iter().position(|byte| !byte.is_ascii_digit()).unwrap_or(rest.len());
+            let len = rest
+                .iter()
+                .position(|byte| !byte.is_ascii_digit())
+                .unwrap_or(rest.len());
             port = Some(scan::port(rest.get(..len).unwrap_or_default()).ok_or(start)?);
             at = start + len;
         }
@@ -110,7 +113,9 @@ impl<'a> Via<'a> {
     //# specification MUST always begin with the characters "z9hG4bK".
     #[must_use]
     pub fn has_cookie(&self) -> bool {
-        self.branch.and_then(|branch| branch.strip_prefix(b"z9hG4bK")).is_some_and(|rest| !rest.is_empty())
+        self.branch
+            .and_then(|branch| branch.strip_prefix(b"z9hG4bK"))
+            .is_some_and(|rest| !rest.is_empty())
     }
 
     /// The host of sent-by, an IPv6 reference with its brackets.
@@ -189,7 +194,9 @@ mod tests {
 
     #[test]
     fn blanks_and_folds_anywhere() {
-        let via = Via::parse(b"SIP  /   2.0\r\n /UDP\r\n    [2001:db8::9] : 5062 ;\r\n branch = z9hG4bKa ; rport").unwrap();
+        let via =
+            Via::parse(b"SIP  /   2.0\r\n /UDP\r\n    [2001:db8::9] : 5062 ;\r\n branch = z9hG4bKa ; rport")
+                .unwrap();
         assert_eq!(via.transport(), b"UDP");
         assert_eq!(via.sent_by_host(), b"[2001:db8::9]");
         assert_eq!(via.sent_by_port(), Some(5062));
@@ -201,7 +208,10 @@ mod tests {
     #[test]
     fn the_first_of_a_list() {
         let (via, end) = Via::parse_first(b"SIP/2.0/TCP h;received=[::1];rport=5 , SIP/2.0/UDP x").unwrap();
-        assert_eq!((via.received(), via.rport(), end), (Some(&b"[::1]"[..]), Some(Some(5)), 37));
+        assert_eq!(
+            (via.received(), via.rport(), end),
+            (Some(&b"[::1]"[..]), Some(Some(5)), 37)
+        );
         assert_eq!(via.raw(), b"SIP/2.0/TCP h;received=[::1];rport=5");
         assert_eq!(via.branch(), None);
     }
@@ -209,9 +219,20 @@ mod tests {
     #[test]
     fn broken_vias() {
         for text in [
-            "", "SIP/2.0/UDP", "SIP/2.0/UDP ", "SIP/2.0/UDP ;branch=x", "SIP/3.0/UDP h", "SIP/2.0/UDP h:65536",
-            "SIP/2.0/UDP h;;", "SIP/2.0/UDP h;branch=", "SIP/2.0/UDP h;branch=a;branch=b", "SIP/2.0/UDP h;rport=x",
-            "SIP/2.0/UDP h x", "SIP/2.0/ h", "SIP/2.0/UDP [::1", "SIP/2.0/UDP h:",
+            "",
+            "SIP/2.0/UDP",
+            "SIP/2.0/UDP ",
+            "SIP/2.0/UDP ;branch=x",
+            "SIP/3.0/UDP h",
+            "SIP/2.0/UDP h:65536",
+            "SIP/2.0/UDP h;;",
+            "SIP/2.0/UDP h;branch=",
+            "SIP/2.0/UDP h;branch=a;branch=b",
+            "SIP/2.0/UDP h;rport=x",
+            "SIP/2.0/UDP h x",
+            "SIP/2.0/ h",
+            "SIP/2.0/UDP [::1",
+            "SIP/2.0/UDP h:",
         ] {
             assert!(Via::parse(text.as_bytes()).is_err(), "{text}");
         }

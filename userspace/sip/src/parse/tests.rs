@@ -28,10 +28,16 @@ fn faults_say_where_they_are() {
     assert_eq!(fault(&with("no colon\r\n")), (Kind::NoColon, at));
     assert_eq!(fault(&with("a b: c\r\n")), (Kind::BadHeaderName, at));
     assert_eq!(fault(&with("l: x\r\n")), (Kind::BadContentLength, at + 3));
-    assert_eq!(fault(&with("l: 0\r\nContent-Length: 0\r\n")), (Kind::DuplicateHeader, at + 6));
+    assert_eq!(
+        fault(&with("l: 0\r\nContent-Length: 0\r\n")),
+        (Kind::DuplicateHeader, at + 6)
+    );
     assert_eq!(fault(&with("a: b\rc\r\n")), (Kind::BareCr, at + 4));
     assert_eq!(fault(&with("a: b\nc\r\n")), (Kind::BareLf, at + 4));
-    assert_eq!(fault(&with("Max-Forwards: 256\r\n")), (Kind::BadMaxForwards, at + 14));
+    assert_eq!(
+        fault(&with("Max-Forwards: 256\r\n")),
+        (Kind::BadMaxForwards, at + 14)
+    );
 }
 
 #[test]
@@ -57,7 +63,10 @@ fn start_lines() {
 fn the_limit_of_fields_is_exact() {
     let lines = |count: usize| with(&"a:b\r\n".repeat(count));
     assert!(parse(lines(crate::limits::FIELDS_MAX - 5).as_bytes()).is_ok());
-    assert_eq!(fault(&lines(crate::limits::FIELDS_MAX - 4)).0, Kind::TooManyHeaders);
+    assert_eq!(
+        fault(&lines(crate::limits::FIELDS_MAX - 4)).0,
+        Kind::TooManyHeaders
+    );
 }
 
 #[test]

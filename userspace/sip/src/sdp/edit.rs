@@ -5,7 +5,9 @@ mod codec;
 
 use core::net::IpAddr;
 
-use super::{Line, Lines, MediaDescription, SdpError, SdpErrorKind as Kind, SessionDescription, media, parse};
+use super::{
+    Line, Lines, MediaDescription, SdpError, SdpErrorKind as Kind, SessionDescription, media, parse,
+};
 use crate::write::Sink;
 use codec::Kept;
 
@@ -56,11 +58,23 @@ pub struct MediaEdit {
 /// [`Kind::Overflow`].
 pub fn rewrite(original: &[u8], edits: &Edits<'_>, out: &mut [u8]) -> Result<usize, SdpError> {
     let description = SessionDescription::parse(original)?;
-    let mut pass = Pass { edits, description: &description, sink: Sink::new(out), at_media: None, kept: Kept::All };
-    for line in (Lines { bytes: original, at: 0 }) {
+    let mut pass = Pass {
+        edits,
+        description: &description,
+        sink: Sink::new(out),
+        at_media: None,
+        kept: Kept::All,
+    };
+    for line in (Lines {
+        bytes: original,
+        at: 0,
+    }) {
         pass.line(&line)?;
     }
-    pass.sink.finished().map_err(|_| SdpError { kind: Kind::Overflow, offset: original.len() })
+    pass.sink.finished().map_err(|_| SdpError {
+        kind: Kind::Overflow,
+        offset: original.len(),
+    })
 }
 
 /// One pass over the lines.
@@ -94,7 +108,9 @@ impl Pass<'_, '_> {
     }
 
     fn origin(&mut self) {
-        let Some(identity) = self.edits.identity else { return };
+        let Some(identity) = self.edits.identity else {
+            return;
+        };
         self.sink.put_all(&[b"o=", identity.username.as_bytes(), b" "]);
         self.sink.put_number(identity.session_id);
         self.sink.put(b" ");
@@ -109,7 +125,11 @@ impl Pass<'_, '_> {
     }
 
     fn network_address(&mut self) {
-        self.sink.put(if self.edits.address.is_ipv4() { b"IN IP4 " } else { b"IN IP6 " });
+        self.sink.put(if self.edits.address.is_ipv4() {
+            b"IN IP4 "
+        } else {
+            b"IN IP6 "
+        });
         self.sink.put_ip(self.edits.address);
         self.sink.put(b"\r\n");
     }
@@ -118,14 +138,19 @@ impl Pass<'_, '_> {
         self.put_direction();
         let index = self.at_media.map_or(0, |index| index + 1);
         self.at_media = Some(index);
-        let Some(media) = self.description.media().get(index) else { return Ok(()) };
+        let Some(media) = self.description.media().get(index) else {
+            return Ok(());
+        };
         let port = match self.edits.media.get(index) {
             Some(edit) if media.port() != 0 => edit.port,
             _ => 0,
         };
         self.kept = codec::kept(media, self.edits.codecs, port == 0);
         if matches!(&self.kept, Kept::Some(kept) if kept.is_empty()) {
-            return Err(SdpError { kind: Kind::NoCodec, offset });
+            return Err(SdpError {
+                kind: Kind::NoCodec,
+                offset,
+            });
         }
         self.put_media_line(media, port);
         let has_address = self.description.connection_of(media).is_some();
@@ -180,7 +205,8 @@ impl Pass<'_, '_> {
     /// The direction at the session level, once, before the first description: it holds for all of them.
     fn put_direction(&mut self) {
         if let (None, Some(direction)) = (self.at_media, self.edits.direction) {
-            self.sink.put_all(&[b"a=", direction.as_str().as_bytes(), b"\r\n"]);
+            self.sink
+                .put_all(&[b"a=", direction.as_str().as_bytes(), b"\r\n"]);
         }
     }
 }

@@ -87,7 +87,9 @@ impl<'a> MediaDescription<'a> {
 
     /// The formats as they were written; payload types for RTP.
     pub fn formats(&self) -> impl Iterator<Item = &'a [u8]> + use<'a> {
-        self.formats.split(|&byte| byte == b' ').filter(|format| !format.is_empty())
+        self.formats
+            .split(|&byte| byte == b' ')
+            .filter(|format| !format.is_empty())
     }
 
     /// The formats that are payload types (0 to 127).
@@ -115,7 +117,9 @@ impl<'a> MediaDescription<'a> {
     /// The value of the first attribute of that name.
     #[must_use]
     pub fn attribute(&self, name: &[u8]) -> Option<&'a [u8]> {
-        self.attributes().find(|attribute| attribute.name == name).map(|attribute| attribute.value)
+        self.attributes()
+            .find(|attribute| attribute.name == name)
+            .map(|attribute| attribute.value)
     }
 
     /// The codec of a payload type: by its rtpmap, else by RFC 3551.
@@ -134,7 +138,9 @@ impl<'a> MediaDescription<'a> {
     pub fn fmtp(&self, payload_type: u8) -> Option<&'a [u8]> {
         let mut lines = self.attributes().filter(|attribute| attribute.name == b"fmtp");
         lines.find_map(|attribute| {
-            of_payload_type(attribute.value).filter(|(found, _)| *found == payload_type).map(|(_, text)| text)
+            of_payload_type(attribute.value)
+                .filter(|(found, _)| *found == payload_type)
+                .map(|(_, text)| text)
         })
     }
 
@@ -147,7 +153,10 @@ impl<'a> MediaDescription<'a> {
     /// The port of `a=rtcp` (RFC 3605).
     #[must_use]
     pub fn rtcp_port(&self) -> Option<u16> {
-        self.attribute(b"rtcp")?.split(|&byte| byte == b' ').next().and_then(scan::port)
+        self.attribute(b"rtcp")?
+            .split(|&byte| byte == b' ')
+            .next()
+            .and_then(scan::port)
     }
 
     /// Whether RTP and RTCP may share a port (RFC 5761).
@@ -182,7 +191,10 @@ pub(super) fn attribute(text: &[u8]) -> Attribute<'_> {
             name: text.get(..colon).unwrap_or_default(),
             value: text.get(colon + 1..).unwrap_or_default(),
         },
-        None => Attribute { name: text, value: &[] },
+        None => Attribute {
+            name: text,
+            value: &[],
+        },
     }
 }
 
@@ -191,20 +203,29 @@ pub(super) fn attribute(text: &[u8]) -> Attribute<'_> {
 //# This profile reserves payload type numbers in the range 96-127
 //# exclusively for dynamic assignment.
 pub(super) fn payload_type(format: &[u8]) -> Option<u8> {
-    scan::number(format).and_then(|number| u8::try_from(number).ok()).filter(|number| *number < 128)
+    scan::number(format)
+        .and_then(|number| u8::try_from(number).ok())
+        .filter(|number| *number < 128)
 }
 
 /// Splits `payload-type rest`, as rtpmap, fmtp and rtcp-fb have it.
 pub(super) fn of_payload_type(value: &[u8]) -> Option<(u8, &[u8])> {
     let space = memchr::memchr(b' ', value).unwrap_or(value.len());
-    Some((payload_type(value.get(..space)?)?, value.get(space + 1..).unwrap_or_default()))
+    Some((
+        payload_type(value.get(..space)?)?,
+        value.get(space + 1..).unwrap_or_default(),
+    ))
 }
 
 pub(super) fn rtpmap(text: &[u8]) -> Option<RtpMap<'_>> {
     let mut parts = text.trim_ascii().splitn(3, |&byte| byte == b'/');
     let encoding = parts.next().filter(|name| !name.is_empty())?;
     let clock_rate = scan::number(parts.next()?)?;
-    Some(RtpMap { encoding, clock_rate, channels: parts.next().and_then(scan::number) })
+    Some(RtpMap {
+        encoding,
+        clock_rate,
+        channels: parts.next().and_then(scan::number),
+    })
 }
 
 /// RFC 3551 section 6, tables 4 and 5, as far as trunks use them.
@@ -225,5 +246,9 @@ pub(super) fn static_rtpmap(payload_type: u8) -> Option<RtpMap<'static>> {
         34 => (b"H263", 90_000),
         _ => return None,
     };
-    Some(RtpMap { encoding, clock_rate, channels: None })
+    Some(RtpMap {
+        encoding,
+        clock_rate,
+        channels: None,
+    })
 }

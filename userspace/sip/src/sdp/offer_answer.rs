@@ -107,6 +107,9 @@ impl SessionDescription<'_> {
     }
 
     fn direction_for(&self, media: &MediaDescription<'_>) -> Direction {
-        media.direction().or_else(|| direction_in(self.attributes)).unwrap_or(Direction::SendRecv)
+        media
+            .direction()
+            .or_else(|| direction_in(self.attributes))
+            .unwrap_or(Direction::SendRecv)
     }
 }

@@ -16,7 +16,12 @@ pub(super) fn parse(bytes: &[u8]) -> Result<SessionDescription<'_>, SdpError> {
     }
     let mut found = SessionDescription {
         bytes,
-        origin: Origin { username: &[], session_id: &[], version: &[], address: &[] },
+        origin: Origin {
+            username: &[],
+            session_id: &[],
+            version: &[],
+            address: &[],
+        },
         session_name: &[],
         connection: None,
         attributes: &[],
@@ -71,9 +76,19 @@ fn last_media<'m, 'a>(found: &'m mut SessionDescription<'a>) -> Option<&'m mut M
     found.media.get_mut(index)
 }
 
-fn add_media<'a>(found: &mut SessionDescription<'a>, line: &Line<'a>, value: &'a [u8]) -> Result<(), SdpError> {
-    let fail = |kind| SdpError { kind, offset: line.offset };
-    let slot = found.media.get_mut(found.media_count).ok_or(fail(Kind::TooManyMedia))?;
+fn add_media<'a>(
+    found: &mut SessionDescription<'a>,
+    line: &Line<'a>,
+    value: &'a [u8],
+) -> Result<(), SdpError> {
+    let fail = |kind| SdpError {
+        kind,
+        offset: line.offset,
+    };
+    let slot = found
+        .media
+        .get_mut(found.media_count)
+        .ok_or(fail(Kind::TooManyMedia))?;
     *slot = media(value, line.offset).ok_or(fail(Kind::BadMedia))?;
     if slot.formats().count() > SDP_FORMATS_MAX {
         return Err(fail(Kind::TooManyFormats));
@@ -95,7 +110,10 @@ fn media(value: &[u8], offset: usize) -> Option<MediaDescription<'_>> {
     let (port, rest) = word(rest)?;
     let (proto, formats) = word(rest)?;
     let (port, port_count) = match memchr::memchr(b'/', port) {
-        Some(slash) => (port.get(..slash)?, Some(crate::scan::number(port.get(slash + 1..)?)?)),
+        Some(slash) => (
+            port.get(..slash)?,
+            Some(crate::scan::number(port.get(slash + 1..)?)?),
+        ),
         None => (port, None),
     };
     Some(MediaDescription {
@@ -115,7 +133,12 @@ fn origin(value: &[u8]) -> Option<Origin<'_>> {
     let (version, rest) = word(rest)?;
     let (_net, rest) = word(rest)?;
     let (_family, address) = word(rest)?;
-    (!address.is_empty()).then_some(Origin { username, session_id, version, address })
+    (!address.is_empty()).then_some(Origin {
+        username,
+        session_id,
+        version,
+        address,
+    })
 }
 
 pub(super) fn connection(value: &[u8]) -> Option<Connection<'_>> {
@@ -125,5 +148,8 @@ pub(super) fn connection(value: &[u8]) -> Option<Connection<'_>> {
     if net != b"IN" || !matches!(family, b"IP4" | b"IP6") || text.is_empty() {
         return None;
     }
-    Some(Connection { text, ip: core::str::from_utf8(text).ok()?.parse().ok() })
+    Some(Connection {
+        text,
+        ip: core::str::from_utf8(text).ok()?.parse().ok(),
+    })
 }

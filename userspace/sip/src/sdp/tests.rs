@@ -12,8 +12,19 @@ const OFFER: &str = "v=0\r\no=alice 1 2 IN IP4 host.atlanta.example.com\r\ns=cal
     m=video 0 RTP/AVP 31\r\n";
 
 fn edits<'e>(media: &'e [MediaEdit], codecs: &'e [&'e str]) -> Edits<'e> {
-    let identity = Identity { username: "-", session_id: 7, version: 8, session_name: "-" };
-    Edits { identity: Some(identity), address: "192.0.2.1".parse().unwrap(), media, codecs, direction: None }
+    let identity = Identity {
+        username: "-",
+        session_id: 7,
+        version: 8,
+        session_name: "-",
+    };
+    Edits {
+        identity: Some(identity),
+        address: "192.0.2.1".parse().unwrap(),
+        media,
+        codecs,
+        direction: None,
+    }
 }
 
 fn rewritten(text: &str, edits: &Edits<'_>) -> String {
@@ -37,13 +48,19 @@ fn what_a_description_says() {
     assert_eq!((audio.ptime(), audio.rtcp_port()), (Some(20), Some(14013)));
     assert_eq!(sdp.direction_of(&audio), Direction::SendOnly);
     assert!(sdp.is_held(&audio));
-    assert_eq!(sdp.connection_of(&audio).unwrap().ip, "198.51.100.20".parse().ok());
+    assert_eq!(
+        sdp.connection_of(&audio).unwrap().ip,
+        "198.51.100.20".parse().ok()
+    );
     assert!(sdp.is_rejected(&sdp.media()[1]));
 }
 
 #[test]
 fn crossing_the_border() {
-    let media = [MediaEdit { port: 20_000, rtcp_port: Some(20_001) }; 2];
+    let media = [MediaEdit {
+        port: 20_000,
+        rtcp_port: Some(20_001),
+    }; 2];
     let text = rewritten(OFFER, &edits(&media, &["pcma", "PCMU", "telephone-event"]));
     assert_eq!(
         text,
@@ -56,23 +73,36 @@ fn crossing_the_border() {
 #[test]
 fn a_hold_address_stays() {
     let text = OFFER.replace("c=IN IP4 198.51.100.20", "c=IN IP4 0.0.0.0");
-    let media = [MediaEdit { port: 20_000, rtcp_port: None }];
+    let media = [MediaEdit {
+        port: 20_000,
+        rtcp_port: None,
+    }];
     assert!(rewritten(&text, &edits(&media, &[])).contains("c=IN IP4 0.0.0.0\r\n"));
 }
 
 #[test]
 fn ipv6_and_a_direction() {
-    let media = [MediaEdit { port: 2, rtcp_port: None }];
+    let media = [MediaEdit {
+        port: 2,
+        rtcp_port: None,
+    }];
     let mut edits = edits(&media, &[]);
     edits.address = "2001:db8::1".parse().unwrap();
     edits.direction = Some(Direction::Inactive);
     let text = rewritten(OFFER, &edits);
-    assert!(text.contains("c=IN IP6 2001:db8::1\r\n") && text.contains("a=inactive\r\n") && !text.contains("sendonly"));
+    assert!(
+        text.contains("c=IN IP6 2001:db8::1\r\n")
+            && text.contains("a=inactive\r\n")
+            && !text.contains("sendonly")
+    );
 }
 
 #[test]
 fn no_common_codec_is_an_error() {
-    let media = [MediaEdit { port: 2, rtcp_port: None }];
+    let media = [MediaEdit {
+        port: 2,
+        rtcp_port: None,
+    }];
     for codecs in [&["opus"][..], &["telephone-event"]] {
         let error = rewrite(OFFER.as_bytes(), &edits(&media, codecs), &mut [0; 4096]).unwrap_err();
         assert_eq!(error.kind, SdpErrorKind::NoCodec);
@@ -87,10 +117,20 @@ fn broken_descriptions() {
         ("v=0\r\n", SdpErrorKind::BadOrigin),
         ("v=0\r\no=a b\r\n", SdpErrorKind::BadOrigin),
         ("v=0\r\nnonsense\r\n", SdpErrorKind::BadLine),
-        ("v=0\r\no=a 1 1 IN IP4 h\r\nc=IN IP4\r\n", SdpErrorKind::BadConnection),
-        ("v=0\r\no=a 1 1 IN IP4 h\r\nm=audio 70000 RTP/AVP 0\r\n", SdpErrorKind::BadMedia),
+        (
+            "v=0\r\no=a 1 1 IN IP4 h\r\nc=IN IP4\r\n",
+            SdpErrorKind::BadConnection,
+        ),
+        (
+            "v=0\r\no=a 1 1 IN IP4 h\r\nm=audio 70000 RTP/AVP 0\r\n",
+            SdpErrorKind::BadMedia,
+        ),
     ] {
-        assert_eq!(SessionDescription::parse(text.as_bytes()).unwrap_err().kind, kind, "{text}");
+        assert_eq!(
+            SessionDescription::parse(text.as_bytes()).unwrap_err().kind,
+            kind,
+            "{text}"
+        );
     }
 }
 

@@ -30,7 +30,11 @@ proptest! {
 
 #[test]
 fn kinds_are_not_confused() {
-    let token = Token { owner: 1, index: 2, generation: 3 };
+    let token = Token {
+        owner: 1,
+        index: 2,
+        generation: 3,
+    };
     assert_eq!(owner_of_tag(call_id(token, 9).as_bytes()), None);
     assert_eq!(owner_of_tag(branch(token, 9).as_bytes()), None);
     assert_eq!(owner_of_branch(tag(token, 9).as_bytes()), None);
@@ -38,7 +42,11 @@ fn kinds_are_not_confused() {
 
 #[test]
 fn different_entropy_gives_different_texts() {
-    let token = Token { owner: 1, index: 2, generation: 3 };
+    let token = Token {
+        owner: 1,
+        index: 2,
+        generation: 3,
+    };
     assert_ne!(tag(token, 1), tag(token, 2));
     assert_eq!(tag(token, 0xab).as_str(), "tl01000000020000000300000000000000ab");
 }

@@ -28,10 +28,15 @@ pub fn answer_malformed(
     buffer: &mut [u8],
 ) -> Option<usize> {
     let status = error.kind.answer()?;
-    let mut lines = Lines { bytes, at: crate::parse::skip_leading_crlf(bytes) };
+    let mut lines = Lines {
+        bytes,
+        at: crate::parse::skip_leading_crlf(bytes),
+    };
     let start = lines.next()?;
     let method = start.split(|&byte| byte == b' ').next()?;
-    let is_response = method.get(..4).is_some_and(|head| head.eq_ignore_ascii_case(b"SIP/"));
+    let is_response = method
+        .get(..4)
+        .is_some_and(|head| head.eq_ignore_ascii_case(b"SIP/"));
     if is_response || method == b"ACK" {
         return None;
     }
@@ -63,7 +68,14 @@ struct Seen {
     cseq: bool,
 }
 
-fn salvage(writer: &mut Writer<'_>, seen: &mut Seen, name: Name, value: &[u8], source: SocketAddr, to_tag: &[u8]) {
+fn salvage(
+    writer: &mut Writer<'_>,
+    seen: &mut Seen,
+    name: Name,
+    value: &[u8],
+    source: SocketAddr,
+    to_tag: &[u8],
+) {
     let place = match name {
         Name::Via if seen.via => {
             writer.named(name, value);
@@ -126,7 +138,8 @@ impl<'a> Iterator for Lines<'a> {
                     text = shorter;
                 }
                 // A line that would carry a line break of its own into the answer ends what can be trusted.
-                return (!text.is_empty() && !text.starts_with(b"\r") && !has_bare_break(text)).then_some(text);
+                return (!text.is_empty() && !text.starts_with(b"\r") && !has_bare_break(text))
+                    .then_some(text);
             }
         }
     }
@@ -135,7 +148,10 @@ impl<'a> Iterator for Lines<'a> {
 /// Whether a CR or LF stands in `text` that is not part of a fold.
 fn has_bare_break(text: &[u8]) -> bool {
     let mut at = 0;
-    while let Some(found) = text.get(at..).and_then(|rest| memchr::memchr2(b'\r', b'\n', rest)) {
+    while let Some(found) = text
+        .get(at..)
+        .and_then(|rest| memchr::memchr2(b'\r', b'\n', rest))
+    {
         let found = at + found;
         if text.get(found..found + 2) != Some(b"\r\n") || !matches!(text.get(found + 2), Some(b' ' | b'\t')) {
             return true;

@@ -145,7 +145,9 @@ pub(super) fn put_top_via(sink: &mut Sink<'_>, via: &Via<'_>, source: SocketAddr
 /// What follows the top element in the value of its field.
 pub(super) fn rest_after_top<'a>(value: &'a [u8], top: &Via<'_>) -> &'a [u8] {
     let after = value.get(top.raw().len()..).unwrap_or_default();
-    memchr::memchr(b',', after).and_then(|comma| after.get(comma..)).unwrap_or_default()
+    memchr::memchr(b',', after)
+        .and_then(|comma| after.get(comma..))
+        .unwrap_or_default()
 }
 
 /// An IPv4 address that came mapped into IPv6 as the IPv4 address it is.

@@ -16,7 +16,11 @@ pub(crate) struct Sink<'b> {
 
 impl<'b> Sink<'b> {
     pub(crate) const fn new(buffer: &'b mut [u8]) -> Self {
-        Self { buffer, len: 0, is_full: false }
+        Self {
+            buffer,
+            len: 0,
+            is_full: false,
+        }
     }
 
     #[inline]

@@ -17,14 +17,24 @@ fn answered(via: &str) -> String {
     let bytes = request(via);
     let message: Message<'_> = parse(&bytes).unwrap();
     let mut buffer = [0; 1024];
-    let mut writer = response(&message, SOURCE.parse().unwrap(), Status::OK, b"", Some(b"t9"), &mut buffer);
+    let mut writer = response(
+        &message,
+        SOURCE.parse().unwrap(),
+        Status::OK,
+        b"",
+        Some(b"t9"),
+        &mut buffer,
+    );
     let len = writer.finish(None, b"").unwrap();
     String::from_utf8(buffer[..len].to_vec()).unwrap()
 }
 
 fn target_of(via: &str) -> String {
     let bytes = request(via);
-    std::format!("{}", response_target(&parse(&bytes).unwrap(), SOURCE.parse().unwrap()))
+    std::format!(
+        "{}",
+        response_target(&parse(&bytes).unwrap(), SOURCE.parse().unwrap())
+    )
 }
 
 #[test]
@@ -39,7 +49,10 @@ fn a_whole_response() {
 #[test]
 fn received_and_rport_are_the_servers() {
     for (via, top) in [
-        ("Via: SIP/2.0/UDP h;branch=z9hG4bKa", "Via: SIP/2.0/UDP h;branch=z9hG4bKa;received=203.0.113.9\r\n"),
+        (
+            "Via: SIP/2.0/UDP h;branch=z9hG4bKa",
+            "Via: SIP/2.0/UDP h;branch=z9hG4bKa;received=203.0.113.9\r\n",
+        ),
         (
             "Via: SIP/2.0/UDP 203.0.113.9 ;rport; branch=z9hG4bKa",
             "Via: SIP/2.0/UDP 203.0.113.9;branch=z9hG4bKa;received=203.0.113.9;rport=5071\r\n",
@@ -56,16 +69,27 @@ fn received_and_rport_are_the_servers() {
 
 #[test]
 fn responses_go_to_the_source() {
-    assert_eq!(target_of("Via: SIP/2.0/UDP 10.0.0.1:5062;branch=z9hG4bKa;rport"), SOURCE);
-    assert_eq!(target_of("Via: SIP/2.0/UDP 10.0.0.1:5062;branch=z9hG4bKa"), "203.0.113.9:5062");
-    assert_eq!(target_of("Via: SIP/2.0/UDP h;branch=z9hG4bKa;maddr=192.0.2.1"), "203.0.113.9:5060");
+    assert_eq!(
+        target_of("Via: SIP/2.0/UDP 10.0.0.1:5062;branch=z9hG4bKa;rport"),
+        SOURCE
+    );
+    assert_eq!(
+        target_of("Via: SIP/2.0/UDP 10.0.0.1:5062;branch=z9hG4bKa"),
+        "203.0.113.9:5062"
+    );
+    assert_eq!(
+        target_of("Via: SIP/2.0/UDP h;branch=z9hG4bKa;maddr=192.0.2.1"),
+        "203.0.113.9:5060"
+    );
 }
 
 #[test]
 fn overflow_is_remembered() {
     let mut buffer = [0; 20];
     let mut writer = Writer::new(&mut buffer);
-    writer.request_line(b"OPTIONS", b"sip:a-long-name@example.com").field(b"a", b"b");
+    writer
+        .request_line(b"OPTIONS", b"sip:a-long-name@example.com")
+        .field(b"a", b"b");
     assert_eq!(writer.finish(None, b""), Err(Overflow));
 }
 
@@ -73,7 +97,12 @@ fn overflow_is_remembered() {
 fn addresses_and_numbers() {
     let mut buffer = [0; 200];
     let mut writer = Writer::new(&mut buffer);
-    writer.address("2001:db8::1".parse().unwrap(), Some(5060)).raw(b" ").number(0).raw(b" ").number(u64::MAX);
+    writer
+        .address("2001:db8::1".parse().unwrap(), Some(5060))
+        .raw(b" ")
+        .number(0)
+        .raw(b" ")
+        .number(u64::MAX);
     let len = writer.len();
     assert_eq!(&buffer[..len], b"[2001:db8::1]:5060 0 18446744073709551615");
 }

@@ -63,7 +63,12 @@ pub(super) fn kept(media: &MediaDescription<'_>, codecs: &[&str], is_rejected: b
         return Kept::All;
     }
     let names = encodings(media);
-    let mut kept = PayloadTypes { list: [0; SDP_FORMATS_MAX], count: 0, set: 0, has_speech: false };
+    let mut kept = PayloadTypes {
+        list: [0; SDP_FORMATS_MAX],
+        count: 0,
+        set: 0,
+        has_speech: false,
+    };
     for codec in codecs {
         for payload_type in media.payload_types() {
             let encoding = names.get(usize::from(payload_type)).copied().flatten();
@@ -82,7 +87,9 @@ fn encodings<'a>(media: &MediaDescription<'a>) -> [Option<&'a [u8]>; SDP_FORMATS
         *slot = media::static_rtpmap(payload_type).map(|map| map.encoding);
     }
     for attribute in media.attributes().filter(|attribute| attribute.name == b"rtpmap") {
-        let Some((payload_type, text)) = media::of_payload_type(attribute.value) else { continue };
+        let Some((payload_type, text)) = media::of_payload_type(attribute.value) else {
+            continue;
+        };
         let slot = names.get_mut(usize::from(payload_type));
         if let (Some(slot), Some(map)) = (slot, media::rtpmap(text)) {
             *slot = Some(map.encoding);
@@ -92,5 +99,7 @@ fn encodings<'a>(media: &MediaDescription<'a>) -> [Option<&'a [u8]>; SDP_FORMATS
 }
 
 fn is_auxiliary(codec: &str) -> bool {
-    ["telephone-event", "CN", "red"].iter().any(|name| name.eq_ignore_ascii_case(codec))
+    ["telephone-event", "CN", "red"]
+        .iter()
+        .any(|name| name.eq_ignore_ascii_case(codec))
 }
