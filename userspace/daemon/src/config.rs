@@ -3,6 +3,7 @@
 pub(crate) mod address;
 pub(crate) mod checked;
 pub(crate) mod file;
+pub(crate) mod plan;
 pub(crate) mod problem;
 pub(crate) mod quantity;
 pub(crate) mod section;

@@ -9,8 +9,18 @@
 //! **May depend on** every other crate; nothing depends on it.
 #![forbid(unsafe_code)]
 
+mod api;
+mod cdr_sink;
 mod cli;
 mod config;
+mod edge;
+mod explain;
+mod ladder;
+mod log;
+mod metrics;
+mod pcap;
+mod shutdown;
+mod wall_clock;
 
 use std::process::ExitCode;
 

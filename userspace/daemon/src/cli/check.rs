@@ -50,24 +50,15 @@ pub(crate) fn load(common: &Common) -> Result<Outcome, Failure> {
     })
 }
 
-/// The configuration for a verb that cannot go on without it; problems go to standard error.
-pub(crate) fn require(common: &Common) -> Result<Config, Failure> {
-    let outcome = load(common)?;
-    if let Some(config) = outcome.config {
-        return Ok(config);
+/// The configuration and its warnings, for a verb that cannot go on without it; errors go to standard error.
+pub(crate) fn require(common: &Common, outcome: Outcome) -> Result<(Config, Vec<Problem>), Failure> {
+    if outcome.config.is_none() {
+        for problem in &outcome.problems {
+            eprintln!("{problem}");
+        }
+        eprintln!("{}", summary(common, &outcome));
     }
-    for problem in &outcome.problems {
-        eprintln!("{problem}");
-    }
-    eprintln!("{}", summary(common, &outcome_of(outcome.problems)));
-    Err(Failure::SilentUsage)
-}
-
-fn outcome_of(problems: Vec<Problem>) -> Outcome {
-    Outcome {
-        config: None,
-        problems,
-    }
+    outcome.config.map(|config| (config, outcome.problems)).ok_or(Failure::SilentUsage)
 }
 
 fn summary(common: &Common, outcome: &Outcome) -> String {

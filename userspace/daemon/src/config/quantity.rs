@@ -115,8 +115,8 @@ pub(crate) fn port_range(text: &str) -> Result<(u16, u16), Fault> {
     Ok((low, high))
 }
 
-/// An E.164 number with its leading plus.
-pub(crate) fn e164(text: &str) -> Result<String, Fault> {
+/// An E.164 number, or the beginning of one, with its leading plus.
+fn e164(text: &str) -> Result<String, Fault> {
     let digits = text.strip_prefix('+').unwrap_or_default();
     let is_number =
         !digits.is_empty() && digits.len() <= 15 && digits.bytes().all(|byte| byte.is_ascii_digit());
@@ -131,13 +131,23 @@ pub(crate) fn e164(text: &str) -> Result<String, Fault> {
     Err(Fault::new(format!("\"{text}\" is not an E.164 number"), hint))
 }
 
+/// A whole E.164 number: shorter ones are not dialled in any country.
+fn whole_number(text: &str) -> Result<String, Fault> {
+    const DIGITS_MIN: usize = 4;
+    let number = e164(text.trim())?;
+    if number.len() <= DIGITS_MIN {
+        return Err(Fault::new(format!("\"{number}\" is too short for a number"), format!("at least {DIGITS_MIN} digits")));
+    }
+    Ok(number)
+}
+
 /// One number or an inclusive range of numbers of the same length.
 pub(crate) fn number_range(text: &str) -> Result<(String, String), Fault> {
     let Some((low, high)) = text.split_once('-') else {
-        let number = e164(text.trim())?;
+        let number = whole_number(text)?;
         return Ok((number.clone(), number));
     };
-    let (low, high) = (e164(low.trim())?, e164(high.trim())?);
+    let (low, high) = (whole_number(low)?, whole_number(high)?);
     if low.len() != high.len() || low > high {
         return Err(Fault::new(
             format!("\"{text}\" is not a range of numbers"),
