@@ -44,7 +44,7 @@ fn expect_cancelled_record(edge: &Edge) {
 
 #[test]
 fn cancel_while_it_rings() {
-    let (mut edge, mut a, b, invite) = calling();
+    let (mut edge, a, b, invite) = calling();
     edge.receive(CARRIER_A, &b.respond(&invite, "180 Ringing", "", ""));
     edge.expect(PBX, "SIP/2.0 180 ");
     edge.receive(PBX, &a.cancel());
@@ -75,7 +75,7 @@ fn cancel_before_anything_was_heard_waits_for_a_provisional_response() {
 
 #[test]
 fn an_answer_that_crosses_the_cancel_is_acknowledged_and_ended() {
-    let (mut edge, mut a, b, invite) = calling();
+    let (mut edge, a, b, invite) = calling();
     edge.receive(CARRIER_A, &b.respond(&invite, "180 Ringing", "", ""));
     edge.expect(PBX, "SIP/2.0 180 ");
     edge.receive(PBX, &a.cancel());
@@ -273,6 +273,9 @@ fn a_call_that_rings_too_long_is_given_up() {
     edge.expect_silence();
     edge.advance(Duration::from_secs(2));
     edge.expect(CARRIER_A, "CANCEL ");
+    // The callee was found, so no other trunk is tried.
+    edge.expect(PBX, "SIP/2.0 408 ");
     edge.receive(CARRIER_A, &b.respond(&invite, "487 Request Terminated", "", ""));
     edge.finish();
+    assert_eq!(edge.cdrs.len(), 1);
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 use trunkline_call::plan::FailoverOn;
 
 use crate::basic::{Talk, end};
-use crate::edge::{CARRIER_A, CARRIER_B, Edge, PBX, parts};
+use crate::edge::{CARRIER_A, CARRIER_B, Edge, PBX, address, parts};
 use crate::phone::{Msg, Phone, sdp};
 
 #[track_caller]
@@ -98,6 +98,22 @@ fn a_silent_trunk_is_left_after_its_time() {
     edge.receive(CARRIER_B, &b.respond(&bye, "200 OK", "", ""));
     edge.finish();
     assert_eq!(edge.cdrs[0].sip_status, 408);
+}
+
+#[test]
+fn a_peer_that_cannot_be_reached_is_left_at_once() {
+    let (mut edge, _, _, _) = calling(Edge::new());
+    edge.with(|calls, ctx| calls.on_unreachable(ctx, address(CARRIER_A)));
+    let second = edge.expect(CARRIER_B, "INVITE ");
+    let b = Phone::callee(CARRIER_B, &second);
+    edge.receive(CARRIER_B, &b.respond(&second, "486 Busy Here", "", ""));
+    edge.expect(CARRIER_B, "ACK ");
+    edge.expect(PBX, "SIP/2.0 486 ");
+    edge.finish();
+    assert_eq!(
+        edge.cdrs.iter().map(|c| c.sip_status).collect::<Vec<_>>(),
+        vec![503, 486]
+    );
 }
 
 #[test]
@@ -261,7 +277,7 @@ fn probes_take_a_silent_trunk_out_of_use_and_back() {
 #[test]
 fn a_failed_call_leaves_room_for_the_next() {
     for _ in 0..3 {
-        let (mut edge, a, b, invite) = calling(Edge::new());
+        let (mut edge, _, b, invite) = calling(Edge::new());
         edge.receive(CARRIER_A, &b.respond(&invite, "503 Service Unavailable", "", ""));
         edge.expect(CARRIER_A, "ACK ");
         let second = edge.expect(CARRIER_B, "INVITE ");
@@ -270,7 +286,6 @@ fn a_failed_call_leaves_room_for_the_next() {
         edge.expect(CARRIER_B, "ACK ");
         let busy = edge.expect(PBX, "SIP/2.0 486 ");
         assert!(busy.must("To").contains(";tag="));
-        let _ = a;
         edge.finish();
     }
     let mut talk: Talk = crate::basic::talk(Edge::new());

@@ -42,10 +42,6 @@ impl Msg {
         self.text.split(' ').nth(1).unwrap_or("")
     }
 
-    pub fn method(&self) -> &str {
-        self.text.split(' ').next().unwrap_or("")
-    }
-
     /// The URI of the Contact.
     pub fn contact(&self) -> String {
         self.must("Contact")
@@ -68,14 +64,6 @@ impl Msg {
             .nth(1)
             .and_then(|p| p.parse().ok())
             .expect("a port")
-    }
-
-    pub fn cseq(&self) -> u32 {
-        self.must("CSeq")
-            .split(' ')
-            .next()
-            .and_then(|n| n.parse().ok())
-            .expect("a number")
     }
 }
 

@@ -33,6 +33,7 @@ pub(crate) mod in_dialog;
 pub(crate) mod invite;
 pub(crate) mod options;
 pub(crate) mod record;
+pub(crate) mod refusal;
 pub(crate) mod reinvite;
 
 /// Longest message that we write.

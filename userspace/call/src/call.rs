@@ -15,7 +15,7 @@ use crate::action::CallRef;
 use crate::cdr::EndedBy;
 use crate::leg::Leg;
 use crate::media_plan::MediaPlan;
-use crate::plan::{FailoverOn, RoutePlan, Trunk, TrunkId};
+use crate::plan::{FailoverOn, RoutePlan, Trunk};
 use crate::report::CallPhase;
 use crate::route::Target;
 
@@ -186,11 +186,6 @@ impl Call {
             Side::B => self.attempt.as_ref()?.target.trunk,
         };
         self.plan.trunk(id)
-    }
-
-    /// The trunk that the call came from.
-    pub(crate) fn from_trunk(&self) -> TrunkId {
-        self.a.trunk
     }
 
     /// Whether both sides talk, or did until just now.

@@ -83,8 +83,11 @@ impl Secrets {
         secrets
     }
 
-    /// Adds what a message of this side tells: its Contact, its Vias are ours already.
+    /// Adds what a later message of this side tells. The Vias of a response are our own.
     pub fn learn(&mut self, message: &Message<'_>) {
+        if message.is_request() {
+            self.add(message.top_via().sent_by_host());
+        }
         for name in [Name::Contact, Name::RecordRoute, Name::PAssertedIdentity] {
             for value in message.values(name) {
                 self.add(uri_host(value));
@@ -309,10 +312,7 @@ fn holds_address(value: &[u8]) -> bool {
 
 /// The host of `SIP/2.0/UDP host:port;..`.
 fn via_host(value: &[u8]) -> &[u8] {
-    let sent_by = value
-        .split(|b| b.is_ascii_whitespace())
-        .nth(1)
-        .unwrap_or_default();
+    let sent_by = value.split(u8::is_ascii_whitespace).nth(1).unwrap_or_default();
     host_of(sent_by)
 }
 

@@ -6,7 +6,6 @@
 use alloc::string::String;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
-use core::fmt;
 use core::net::{IpAddr, SocketAddr};
 use core::time::Duration;
 
@@ -15,7 +14,11 @@ use trunkline_sip::path::Transport;
 
 use crate::trunk::TrunkState;
 
+mod check;
 mod lookup;
+mod source;
+
+pub use check::PlanError;
 
 /// Index of a zone in [`RoutePlan::zones`].
 pub type ZoneId = u8;
@@ -249,17 +252,6 @@ pub struct NumberRange {
     pub high: String,
 }
 
-impl NumberRange {
-    /// Whether `number` (normalised, with `+`) lies in the range.
-    #[must_use]
-    pub fn contains(&self, number: &str) -> bool {
-        number.len() == self.low.len()
-            && number.len() == self.high.len()
-            && number >= self.low.as_str()
-            && number <= self.high.as_str()
-    }
-}
-
 /// An ordered rule from (source trunk, called number) to a list of trunks.
 #[derive(Debug, Clone)]
 pub struct Route {
@@ -328,21 +320,6 @@ impl Default for FailoverOn {
     }
 }
 
-/// An index of the parts that points at nothing.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct PlanError {
-    /// What is wrong, in words.
-    pub problem: String,
-}
-
-impl fmt::Display for PlanError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.problem)
-    }
-}
-
-impl core::error::Error for PlanError {}
-
 impl RoutePlan {
     /// Makes a plan of its parts.
     ///
@@ -365,47 +342,6 @@ impl RoutePlan {
         plan.check_zones_and_trunks()?;
         plan.check_routes()?;
         Ok(plan)
-    }
-
-    fn check_zones_and_trunks(&self) -> Result<(), PlanError> {
-        if self.zones.len() > usize::from(u8::MAX) || self.trunks.len() > usize::from(u16::MAX) {
-            return refuse("too many zones or trunks");
-        }
-        for zone in &self.zones {
-            if zone.addresses.is_empty() || zone.listeners.is_empty() {
-                return refuse(&alloc::format!(
-                    "zone {} has no address or no listener",
-                    zone.name
-                ));
-            }
-        }
-        for trunk in &self.trunks {
-            if usize::from(trunk.zone) >= self.zones.len() {
-                return refuse(&alloc::format!("trunk {} is in no zone", trunk.name));
-            }
-            if trunk.state.peer_count() != trunk.peers.len() {
-                return refuse(&alloc::format!(
-                    "trunk {} has a state for other peers",
-                    trunk.name
-                ));
-            }
-        }
-        Ok(())
-    }
-
-    fn check_routes(&self) -> Result<(), PlanError> {
-        let known = |id: &TrunkId| usize::from(*id) < self.trunks.len();
-        for (place, route) in self.routes.iter().enumerate() {
-            if !route.from.iter().all(known) || !route.trunks.iter().all(|t| known(&t.trunk)) {
-                return refuse(&alloc::format!("route {place} names a trunk that is not there"));
-            }
-        }
-        for (place, did) in self.dids.iter().enumerate() {
-            if !known(&did.trunk) {
-                return refuse(&alloc::format!("did {place} names a trunk that is not there"));
-            }
-        }
-        Ok(())
     }
 
     /// The trunk with this index.
@@ -434,78 +370,6 @@ impl RoutePlan {
             .position(|t| t.name == name)
             .map(|i| i as TrunkId)
     }
-
-    /// The trunk that a datagram from `source` in `zone` belongs to.
-    ///
-    /// A peer's exact address and port wins, then the longest prefix of `sources`, then file order.
-    #[must_use]
-    pub fn trunk_of_source(&self, zone: ZoneId, source: SocketAddr) -> Option<TrunkId> {
-        let mut best: Option<(u16, TrunkId)> = None;
-        for (index, trunk) in self.trunks.iter().enumerate() {
-            if trunk.zone != zone {
-                continue;
-            }
-            let covered = trunk
-                .sources
-                .iter()
-                .filter(|p| p.covers(source.ip()))
-                .map(|p| u16::from(p.len))
-                .max();
-            let Some(mut rank) = covered else { continue };
-            if trunk.peers.iter().any(|p| p.address == source) {
-                rank += 1000;
-            }
-            if best.is_none_or(|(seen, _)| rank > seen) {
-                best = Some((rank, index as TrunkId));
-            }
-        }
-        best.map(|(_, id)| id)
-    }
-}
-
-impl Zone {
-    /// Our address in this zone of the family of `peer`.
-    #[must_use]
-    pub fn address_towards(&self, peer: IpAddr) -> Option<IpAddr> {
-        self.addresses
-            .iter()
-            .copied()
-            .find(|a| a.is_ipv4() == peer.is_ipv4())
-    }
-
-    /// The port that we listen on for `transport`, if we do.
-    #[must_use]
-    pub fn port_of(&self, transport: Transport) -> Option<u16> {
-        self.listeners
-            .iter()
-            .find(|l| l.transport == transport)
-            .map(|l| l.port)
-    }
-}
-
-impl Prefix {
-    /// The prefix of one address.
-    #[must_use]
-    pub fn host(address: IpAddr) -> Self {
-        let len = if address.is_ipv4() { 32 } else { 128 };
-        Self { address, len }
-    }
-
-    /// Whether `address` lies in this prefix. Families never mix.
-    #[must_use]
-    pub fn covers(&self, address: IpAddr) -> bool {
-        match (self.address, address) {
-            (IpAddr::V4(net), IpAddr::V4(host)) => same_bits(
-                u128::from(net.to_bits()) << 96,
-                u128::from(host.to_bits()) << 96,
-                self.len.min(32),
-            ),
-            (IpAddr::V6(net), IpAddr::V6(host)) => {
-                same_bits(net.to_bits(), host.to_bits(), self.len.min(128))
-            }
-            _ => false,
-        }
-    }
 }
 
 fn media_prefixes(trunk: &Trunk) -> Arc<[trunkline_media::Prefix]> {
@@ -514,16 +378,6 @@ fn media_prefixes(trunk: &Trunk) -> Arc<[trunkline_media::Prefix]> {
         .iter()
         .map(|p| trunkline_media::Prefix::new(p.address, p.len))
         .collect()
-}
-
-fn same_bits(left: u128, right: u128, len: u8) -> bool {
-    len == 0 || (left ^ right) >> (128 - u32::from(len)) == 0
-}
-
-fn refuse(problem: &str) -> Result<(), PlanError> {
-    Err(PlanError {
-        problem: String::from(problem),
-    })
 }
 
 #[cfg(test)]

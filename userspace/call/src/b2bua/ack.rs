@@ -73,7 +73,7 @@ pub(crate) fn on_ack(core: &mut Core, ctx: &mut Ctx<'_>, call: &mut Call, side: 
     }
     leg.unacked = None;
     if let Some(reason) = leg.owed_bye.take() {
-        bye::send_owed(core, ctx, call, side, reason);
+        bye::send_owed(core, ctx, call, side, &reason);
         return;
     }
     let owes = call.leg(side.other()).is_some_and(|l| l.owes_ack);
@@ -123,7 +123,7 @@ pub(crate) fn on_unacked(core: &mut Core, ctx: &mut Ctx<'_>, call: &mut Call, si
             leg.unacked = None;
             core.counters.ack_timeouts += 1;
             if let Some(reason) = leg.owed_bye.take() {
-                bye::send_owed(core, ctx, call, side, reason);
+                bye::send_owed(core, ctx, call, side, &reason);
                 return;
             }
             let ending = Ending {

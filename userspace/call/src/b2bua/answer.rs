@@ -9,7 +9,7 @@ use trunkline_sip::transaction::TimerValues;
 use trunkline_sip::{Class, Message, Name, Status};
 
 use super::record::Ending;
-use super::{CallTimer, Core, Timer, ack, bye, cancel, failover, finish, invite, record};
+use super::{CallTimer, Core, Timer, ack, bye, cancel, failover, finish, invite, record, refusal};
 use crate::call::{Attempt, AttemptState, Call, Failure, Fork, Side};
 use crate::cdr::EndedBy;
 use crate::ctx::Ctx;
@@ -30,6 +30,9 @@ pub(crate) fn on_response(
     if call.attempt.as_ref().is_none_or(|a| a.number != number) {
         cancel::on_late_response(core, ctx, call, number, message);
         return;
+    }
+    if let Some(leg) = call.leg_mut(Side::B) {
+        leg.secrets.learn(message);
     }
     match status.class() {
         Class::Provisional => on_provisional(core, ctx, call, status, message),
@@ -265,7 +268,7 @@ fn refuse_answer(core: &mut Core, ctx: &mut Ctx<'_>, call: &mut Call, error: Med
         };
         record::attempt(core, ctx, call, &mut attempt, ending, true);
     }
-    invite::reject(core, ctx, call, &failure, &[]);
+    refusal::reject(core, ctx, call, &failure, &[]);
     failover::end(core, ctx, call);
 }
 

@@ -158,7 +158,7 @@ fn leg_b(ctx: &mut Ctx<'_>, call: &Call, target: Target, trunk: &Trunk, path: Pa
 }
 
 fn called_number(call: &Call, trunk: &Trunk) -> String {
-    let from_rules = call.plan.trunk(call.from_trunk()).map(|t| &t.numbers);
+    let from_rules = call.plan.trunk(call.a.trunk).map(|t| &t.numbers);
     match from_rules.and_then(|rules| number::normalise(rules, &call.facts.called)) {
         Some(number) => number::write(&trunk.numbers, &number),
         None => call.facts.called.clone(),
@@ -173,7 +173,7 @@ fn from_value(call: &Call, trunk: &Trunk, message: &Message<'_>, own_host: &str)
     }
     let from = call
         .plan
-        .trunk(call.from_trunk())
+        .trunk(call.a.trunk)
         .map_or(&trunk.numbers, |t| &t.numbers);
     let crossing = Crossing {
         from,
@@ -223,7 +223,7 @@ fn write_invite(
     }
     let from = call
         .plan
-        .trunk(call.from_trunk())
+        .trunk(call.a.trunk)
         .map_or(&trunk.numbers, |t| &t.numbers);
     let crossing = Crossing {
         from,

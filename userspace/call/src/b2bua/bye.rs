@@ -6,7 +6,7 @@ use alloc::sync::Arc;
 use trunkline_sip::{Method, Name, Status};
 
 use super::record::{self, Ending};
-use super::{Asked, Core, User, cancel, failover, finish, invite};
+use super::{Asked, Core, User, cancel, failover, finish, refusal};
 use crate::action::CallRef;
 use crate::call::{Call, Side};
 use crate::cdr::EndedBy;
@@ -139,9 +139,9 @@ fn bye_on(core: &mut Core, ctx: &mut Ctx<'_>, call: &mut Call, side: Side, reaso
 }
 
 /// The BYE that had to wait for an ACK.
-pub(crate) fn send_owed(core: &mut Core, ctx: &mut Ctx<'_>, call: &mut Call, side: Side, reason: String) {
+pub(crate) fn send_owed(core: &mut Core, ctx: &mut Ctx<'_>, call: &mut Call, side: Side, reason: &str) {
     call.byes = call.byes.saturating_sub(1);
-    bye_on(core, ctx, call, side, &reason);
+    bye_on(core, ctx, call, side, reason);
 }
 
 /// Sends a BYE on `leg`. False if there is no dialog or no room.
@@ -184,5 +184,5 @@ pub(crate) fn ends_dialog(status: Status) -> bool {
 
 /// The text of a SIP Reason of ours.
 pub(crate) fn reason_of(status: u16, text: &str) -> String {
-    invite::reason_value(status, text)
+    refusal::reason_value(status, text)
 }

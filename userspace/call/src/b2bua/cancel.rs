@@ -7,7 +7,7 @@ use trunkline_sip::transaction::{ClientKey, ServerKey};
 use trunkline_sip::{Class, Message, Method, Status};
 
 use super::record::{self, Ending};
-use super::{Asked, CallTimer, Core, Timer, User, ack, bye, failover, invite};
+use super::{Asked, CallTimer, Core, Timer, User, ack, bye, failover, refusal};
 use crate::call::{Attempt, AttemptState, Call, Failure};
 use crate::cdr::EndedBy;
 use crate::ctx::Ctx;
@@ -58,7 +58,7 @@ pub(crate) fn unanswered(core: &mut Core, ctx: &mut Ctx<'_>, call: &mut Call, en
         reason: ending.reason,
         retry_after: false,
     };
-    invite::reject(core, ctx, call, &failure, &[]);
+    refusal::reject(core, ctx, call, &failure, &[]);
     if let Some(mut attempt) = call.attempt.take() {
         record::attempt(core, ctx, call, &mut attempt, ending, true);
         retire(core, ctx, call, attempt);

@@ -1,11 +1,12 @@
 //! The next attempt, or none.
 
 use alloc::vec::Vec;
+use core::time::Duration;
 
 use trunkline_sip::{Class, Message, Method, Name, Status};
 
 use super::record::{self, Ending};
-use super::{Core, attempt, invite};
+use super::{Core, attempt, cancel, refusal};
 use crate::admission;
 use crate::call::{Attempt, AttemptState, Call, Failure};
 use crate::cdr::EndedBy;
@@ -15,6 +16,9 @@ use crate::trunk::Direction;
 
 /// Longest time that a peer may ask to be left alone.
 pub(crate) const RETRY_AFTER_MAX_SECS: u32 = 300;
+
+/// How long a peer that did not answer an INVITE is left alone, if no probes watch it.
+const SILENCE_HOLD_OFF: Duration = Duration::from_secs(30);
 
 /// Tries the targets that are left, one by one, until an INVITE is out; gives up if none takes it.
 pub(crate) fn next_attempt(core: &mut Core, ctx: &mut Ctx<'_>, call: &mut Call) {
@@ -28,7 +32,7 @@ pub(crate) fn next_attempt(core: &mut Core, ctx: &mut Ctx<'_>, call: &mut Call) 
             core.count_limit(limit);
             call.failure = Failure {
                 status: 503,
-                reason: invite::limit_text(limit),
+                reason: refusal::limit_text(limit),
                 retry_after: true,
             };
             continue;
@@ -47,7 +51,7 @@ pub(crate) fn next_attempt(core: &mut Core, ctx: &mut Ctx<'_>, call: &mut Call) 
 /// Tells the caller that no attempt succeeded, and ends the call.
 pub(crate) fn give_up(core: &mut Core, ctx: &mut Ctx<'_>, call: &mut Call) {
     let failure = call.failure;
-    invite::reject(core, ctx, call, &failure, &[]);
+    refusal::reject(core, ctx, call, &failure, &[]);
     if call.attempts_made == 0 {
         record::without_attempt(core, ctx, call, &failure);
     }
@@ -88,47 +92,97 @@ pub(crate) fn on_failure(
     }
     let failure = call.failure;
     let crossing = crossing_fields(&failed, status, message);
-    invite::reject(core, ctx, call, &failure, &crossing);
+    refusal::reject(core, ctx, call, &failure, &crossing);
     record::attempt(core, ctx, call, &mut failed, ending, true);
     end(core, ctx, call);
 }
 
-/// The present attempt got no response in time.
+/// The present attempt got no response in time, or rang for too long.
+///
+/// A trunk that has rung is not left for another one: the callee was found and does not answer.
 pub(crate) fn on_timeout(core: &mut Core, ctx: &mut Ctx<'_>, call: &mut Call) {
     let Some(mut failed) = call.attempt.take() else {
         return;
     };
     core.disarm(&mut failed.timer);
-    if let Some(peer) = call
-        .plan
-        .trunk(failed.target.trunk)
-        .and_then(|t| Some((t.state.peer(failed.target.peer)?, t.down_after)))
-    {
-        if failed.state == AttemptState::Calling {
-            peer.0.on_failure(peer.1);
-        }
+    if failed.state == AttemptState::Calling {
+        note_silence(ctx, call, &failed);
     }
     call.failure = Failure {
         status: 408,
         reason: "",
         retry_after: false,
     };
-    let goes_on = call.failover_on.timeout && call.next_target < call.targets.len();
+    let goes_on = call.failover_on.timeout && failed.ring.is_none() && call.next_target < call.targets.len();
     let ending = Ending {
         status: 408,
         reason: "no response in time",
         ended_by: EndedBy::Edge,
     };
     record::attempt(core, ctx, call, &mut failed, ending, !goes_on);
-    super::cancel::retire(core, ctx, call, failed);
+    cancel::retire(core, ctx, call, failed);
+    go_on(core, ctx, call, goes_on);
+}
+
+/// The transport says that the peer of the present attempt cannot be reached.
+//= https://www.rfc-editor.org/rfc/rfc3261#section-8.1.3.1
+//# When a timeout error is
+//# received from the transaction layer, it MUST be treated as if a 408
+//# (Request Timeout) status code has been received.  If a fatal
+//# transport error is reported by the transport layer (generally, due to
+//# fatal ICMP errors in UDP or connection failures in TCP), the
+//# condition MUST be treated as a 503 (Service Unavailable) status code.
+pub(crate) fn on_unreachable(core: &mut Core, ctx: &mut Ctx<'_>, call: &mut Call) {
+    let Some(mut failed) = call.attempt.take() else {
+        return;
+    };
+    core.disarm(&mut failed.timer);
+    if let Some(client) = failed.leg.client.take() {
+        core.layer.abandon_client(client);
+    }
+    failed.state = AttemptState::Failed;
+    note_silence(ctx, call, &failed);
+    call.failure = Failure {
+        status: 500,
+        reason: "",
+        retry_after: false,
+    };
+    let is_listed = call.failover_on.timeout || call.failover_on.codes.contains(&503);
+    let goes_on = is_listed && call.next_target < call.targets.len();
+    let ending = Ending {
+        status: 503,
+        reason: "peer unreachable",
+        ended_by: EndedBy::Edge,
+    };
+    record::attempt(core, ctx, call, &mut failed, ending, !goes_on);
+    go_on(core, ctx, call, goes_on);
+}
+
+/// The next attempt, or the end with the failure that was noted.
+fn go_on(core: &mut Core, ctx: &mut Ctx<'_>, call: &mut Call, goes_on: bool) {
     if goes_on {
         core.counters.failovers += 1;
         call.media.close_side_b(ctx);
         next_attempt(core, ctx, call);
     } else {
         let failure = call.failure;
-        invite::reject(core, ctx, call, &failure, &[]);
+        refusal::reject(core, ctx, call, &failure, &[]);
         end(core, ctx, call);
+    }
+}
+
+/// A peer that is probed falls by counted failures and rises by probes; one that is not is left alone for a while.
+fn note_silence(ctx: &Ctx<'_>, call: &Call, failed: &Attempt) {
+    let Some(trunk) = call.plan.trunk(failed.target.trunk) else {
+        return;
+    };
+    let Some(peer) = trunk.state.peer(failed.target.peer) else {
+        return;
+    };
+    if trunk.options_interval.is_some() {
+        peer.on_failure(trunk.down_after);
+    } else {
+        peer.hold_off(ctx.now + SILENCE_HOLD_OFF);
     }
 }
 
@@ -139,10 +193,10 @@ pub(crate) fn end(core: &mut Core, ctx: &mut Ctx<'_>, call: &mut Call) {
         core.counters.calls_ended += 1;
     }
     call.media.close(ctx);
-    if core::mem::take(&mut call.admitted) {
-        if let Some(trunk) = call.plan.trunk(call.from_trunk()) {
-            trunk.state.release(Direction::In, call.bandwidth_bps);
-        }
+    if core::mem::take(&mut call.admitted)
+        && let Some(trunk) = call.plan.trunk(call.a.trunk)
+    {
+        trunk.state.release(Direction::In, call.bandwidth_bps);
     }
 }
 
@@ -179,7 +233,7 @@ fn note_health(ctx: &Ctx<'_>, call: &Call, failed: &Attempt, status: Status, mes
         //# The server MAY indicate when the client should retry the request in a
         //# Retry-After header field.
         if let Some(secs) = retry_after(message) {
-            peer.hold_off(ctx.now + core::time::Duration::from_secs(u64::from(secs)));
+            peer.hold_off(ctx.now + Duration::from_secs(u64::from(secs)));
         }
     } else {
         peer.on_success(trunk.up_after);

@@ -8,7 +8,7 @@ use trunkline_sip::write::Writer;
 use trunkline_sip::{Message, Method, Status};
 
 use super::record::Ending;
-use super::{Asked, Core, User, bye, finish, invite, reinvite};
+use super::{Asked, Core, User, bye, finish, invite, refusal, reinvite};
 use crate::call::{Call, RELAYS_MAX, Relay, Side};
 use crate::cdr::EndedBy;
 use crate::ctx::Ctx;
@@ -24,6 +24,9 @@ pub(crate) fn on_request(
     side: Side,
     asked: &Asked<'_, '_>,
 ) {
+    if let Some(leg) = call.leg_mut(side) {
+        leg.secrets.learn(asked.message);
+    }
     let order = call
         .leg_mut(side)
         .and_then(|l| l.dialog.as_mut())
@@ -32,9 +35,9 @@ pub(crate) fn on_request(
         core.answer(ctx, asked, Status::SERVER_INTERNAL_ERROR, None, &[]);
         return;
     }
-    if invite::unsupported(asked.message).next().is_some() {
+    if refusal::unsupported(asked.message).next().is_some() {
         core.counters.bad_extension += 1;
-        invite::refuse(core, ctx, asked, &invite::Refusal::new(Status::BAD_EXTENSION));
+        refusal::refuse(core, ctx, asked, &refusal::Refusal::new(Status::BAD_EXTENSION));
         return;
     }
     let method = asked.message.method();
@@ -192,7 +195,7 @@ pub(crate) fn on_response(
     };
     let relay = call.relays.remove(place);
     match relay.method {
-        Method::Invite | Method::Update => reinvite::on_response(core, ctx, call, relay, status, message),
+        Method::Invite | Method::Update => reinvite::on_response(core, ctx, call, &relay, status, message),
         _ => {
             let body = match message.content_type() {
                 Some(content_type) if !message.body().is_empty() => Some((content_type, message.body())),

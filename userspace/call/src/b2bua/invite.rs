@@ -10,7 +10,8 @@ use trunkline_sip::sdp::SessionDescription;
 use trunkline_sip::token::{self, Token};
 use trunkline_sip::{Message, Name, Scheme, Status, Uri};
 
-use super::{Asked, Core, User, failover, finish, record};
+use super::refusal::Refusal;
+use super::{Asked, Core, User, failover, record, refusal};
 use crate::action::CallRef;
 use crate::admission;
 use crate::call::{Call, Facts, Failure};
@@ -22,36 +23,7 @@ use crate::number::{self, E164};
 use crate::plan::{Trunk, TrunkId};
 use crate::report::CallPhase;
 use crate::route::{self, Selection};
-use crate::trunk::{Direction, Limit};
-
-/// The extensions that a request may require of us.
-const REQUIRE_OK: &[&[u8]] = &[b"timer"];
-
-/// Why an INVITE becomes no call.
-pub(crate) struct Refusal {
-    status: Status,
-    /// `text` of a Reason header; empty = none.
-    text: &'static str,
-    retry_after: bool,
-}
-
-impl Refusal {
-    pub(crate) fn new(status: Status) -> Self {
-        Self {
-            status,
-            text: "",
-            retry_after: false,
-        }
-    }
-
-    pub(crate) fn later(text: &'static str) -> Self {
-        Self {
-            status: Status::SERVICE_UNAVAILABLE,
-            text,
-            retry_after: true,
-        }
-    }
-}
+use crate::trunk::Direction;
 
 /// What routing found out about an INVITE.
 struct Routed {
@@ -78,8 +50,8 @@ pub(crate) fn on_invite(
     let (selection, bandwidth_bps) = match routed {
         Ok(found) => found,
         Err(refusal) => {
-            refuse(core, ctx, asked, &refusal);
-            record::refused(core, ctx, asked, from, &facts, &refusal_failure(&refusal));
+            refusal::refuse(core, ctx, asked, &refusal);
+            record::refused(core, ctx, asked, from, &facts, &refusal::failure_of(&refusal));
             return None;
         }
     };
@@ -91,7 +63,7 @@ pub(crate) fn on_invite(
     };
     let Some(call) = begin(core, ctx, asked, trunk, at, routed) else {
         trunk.state.release(Direction::In, bandwidth_bps);
-        refuse(core, ctx, asked, &Refusal::new(Status::BAD_REQUEST));
+        refusal::refuse(core, ctx, asked, &Refusal::new(Status::BAD_REQUEST));
         return None;
     };
     let mut call = Box::new(call);
@@ -118,7 +90,7 @@ fn check(core: &mut Core, asked: &Asked<'_, '_>) -> Result<(), Refusal> {
         core.counters.max_forwards += 1;
         return Err(Refusal::new(Status::TOO_MANY_HOPS));
     }
-    if unsupported(message).next().is_some() {
+    if refusal::unsupported(message).next().is_some() {
         core.counters.bad_extension += 1;
         return Err(Refusal::new(Status::BAD_EXTENSION));
     }
@@ -130,17 +102,6 @@ fn check(core: &mut Core, asked: &Asked<'_, '_>) -> Result<(), Refusal> {
         return Err(Refusal::new(Status::UNSUPPORTED_MEDIA_TYPE));
     }
     Ok(())
-}
-
-/// The extensions in Require that we do not have.
-//= https://www.rfc-editor.org/rfc/rfc3261#section-8.2.2.3
-//# If a UAS does not understand an
-//# option-tag listed in a Require header field, it MUST respond by
-//# generating a response with status code 420 (Bad Extension).
-pub(crate) fn unsupported<'a>(message: &Message<'a>) -> impl Iterator<Item = &'a [u8]> {
-    let known = |tag: &&[u8]| REQUIRE_OK.iter().any(|ok| tag.eq_ignore_ascii_case(ok));
-    let required: Vec<&[u8]> = message.values(Name::Require).collect();
-    required.into_iter().filter(move |tag| !known(tag))
 }
 
 /// Whether a request that we sent came back: a Via with a branch of ours and our own address.
@@ -200,54 +161,8 @@ fn admit(core: &mut Core, ctx: &Ctx<'_>, trunk: &Trunk, bps: u64) -> Result<(), 
     }
     admission::admit(trunk, ctx.now, Direction::In, bps).map_err(|limit| {
         core.count_limit(limit);
-        Refusal::later(limit_text(limit))
+        Refusal::later(refusal::limit_text(limit))
     })
-}
-
-/// The `text` of the Reason of a limit.
-pub(crate) fn limit_text(limit: Limit) -> &'static str {
-    match limit {
-        Limit::Calls => "limit of calls reached",
-        Limit::Cps => "limit of calls per second reached",
-        Limit::Bandwidth => "limit of bandwidth reached",
-    }
-}
-
-/// Answers a refused INVITE.
-pub(crate) fn refuse(core: &mut Core, ctx: &mut Ctx<'_>, asked: &Asked<'_, '_>, refusal: &Refusal) {
-    let reason = reason_value(refusal.status.code(), refusal.text);
-    let retry_after = alloc::format!("{}", admission::RETRY_AFTER_SECS);
-    let missing: Vec<u8> = unsupported(asked.message).collect::<Vec<_>>().join(&b", "[..]);
-    let mut fields: Vec<(&[u8], &[u8])> = Vec::new();
-    if !refusal.text.is_empty() {
-        fields.push((b"Reason", reason.as_bytes()));
-    }
-    if refusal.retry_after {
-        fields.push((b"Retry-After", retry_after.as_bytes()));
-    }
-    match refusal.status {
-        //= https://www.rfc-editor.org/rfc/rfc3261#section-8.2.2.3
-        //# The UAS MUST add an Unsupported header field, and list in it those
-        //# options it does not understand amongst those in the Require header
-        //# field of the request.
-        Status::BAD_EXTENSION => fields.push((b"Unsupported", &missing)),
-        Status::UNSUPPORTED_MEDIA_TYPE => fields.push((b"Accept", b"application/sdp")),
-        _ => {}
-    }
-    core.refuse(ctx, asked, refusal.status, &fields);
-}
-
-/// The value of a Reason header field of ours.
-pub(crate) fn reason_value(status: u16, text: &str) -> String {
-    alloc::format!("SIP;cause={status};text=\"{text}\"")
-}
-
-fn refusal_failure(refusal: &Refusal) -> Failure {
-    Failure {
-        status: refusal.status.code(),
-        reason: refusal.text,
-        retry_after: refusal.retry_after,
-    }
 }
 
 fn facts_of(ctx: &Ctx<'_>, message: &Message<'_>) -> Facts {
@@ -361,47 +276,4 @@ pub(crate) fn dialog_fields(writer: &mut trunkline_sip::write::Writer<'_>, reque
     writer.field(b"Contact", leg.contact().as_bytes());
     writer.field(b"Allow", ALLOW);
     writer.field(b"Supported", SUPPORTED);
-}
-
-/// Answers the INVITE of the A-leg finally with a failure.
-pub(crate) fn reject(
-    core: &mut Core,
-    ctx: &mut Ctx<'_>,
-    call: &mut Call,
-    failure: &Failure,
-    crossing: &[(Vec<u8>, Vec<u8>)],
-) {
-    let Some(key) = call.invite.take() else { return };
-    let Ok(request) = trunkline_sip::parse(&call.request) else {
-        return;
-    };
-    let status = Status::new(failure.status).unwrap_or(Status::SERVER_INTERNAL_ERROR);
-    let reason = reason_value(failure.status, failure.reason);
-    core.count_response(call.a.path.zone, request.method(), status);
-    core.respond(ctx, key, status, |buffer| {
-        let source = call.a.path.remote;
-        let tag = Some(call.a.local_tag.as_bytes());
-        let mut writer = trunkline_sip::write::response(&request, source, status, b"", tag, buffer);
-        for (name, value) in crossing {
-            writer.field(name, value);
-        }
-        if !failure.reason.is_empty() {
-            writer.field(b"Reason", reason.as_bytes());
-        }
-        if failure.retry_after {
-            writer.field_number(b"Retry-After", u64::from(admission::RETRY_AFTER_SECS));
-        }
-        finish(&mut writer, b"Server", None)
-    });
-}
-
-impl Core {
-    /// Counts a refusal by a limit of a trunk.
-    pub(crate) fn count_limit(&mut self, limit: Limit) {
-        match limit {
-            Limit::Calls => self.counters.limit_calls += 1,
-            Limit::Cps => self.counters.limit_cps += 1,
-            Limit::Bandwidth => self.counters.limit_bandwidth += 1,
-        }
-    }
 }

@@ -102,13 +102,13 @@ pub(crate) fn on_response(
     core: &mut Core,
     ctx: &mut Ctx<'_>,
     call: &mut Call,
-    relay: Relay,
+    relay: &Relay,
     status: Status,
     message: &Message<'_>,
 ) {
-    forget_client(call, &relay);
+    forget_client(call, relay);
     if status.is_success() {
-        accepted(core, ctx, call, &relay, message);
+        accepted(core, ctx, call, relay, message);
     } else {
         //= https://www.rfc-editor.org/rfc/rfc3261#section-14.1
         //# If a UA receives a non-2xx final response to a re-INVITE, the session
@@ -119,7 +119,7 @@ pub(crate) fn on_response(
         } else {
             status
         };
-        in_dialog::answer_relayed(core, ctx, call, &relay, status, Some(message), None);
+        in_dialog::answer_relayed(core, ctx, call, relay, status, Some(message), None);
     }
 }
 

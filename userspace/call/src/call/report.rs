@@ -40,7 +40,11 @@ impl Call {
 
 impl Leg {
     fn detail(&self) -> LegDetail {
-        let remote_tag = self.dialog.as_ref().map(|d| d.remote_tag()).unwrap_or_default();
+        let remote_tag = self
+            .dialog
+            .as_ref()
+            .map(trunkline_sip::dialog::Dialog::remote_tag)
+            .unwrap_or_default();
         LegDetail {
             call_id: String::from_utf8_lossy(&self.call_id).into_owned(),
             local_tag: String::from(self.local_tag.as_str()),
