@@ -3,4 +3,6 @@
 
 mod netns;
 mod next_hops;
+mod redirect;
+mod steered;
 mod xsk;

@@ -6,7 +6,7 @@ use std::process::Command;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 /// Whether this process may make namespaces; says why not, for the log of the test.
-pub fn may_run(test: &str) -> bool {
+pub(crate) fn may_run(test: &str) -> bool {
     // SAFETY: takes nothing, returns a number, cannot fail.
     let is_root = unsafe { libc::geteuid() } == 0;
     if !is_root {
@@ -16,12 +16,12 @@ pub fn may_run(test: &str) -> bool {
 }
 
 /// A namespace of our own.
-pub struct Namespace {
+pub(crate) struct Namespace {
     name: String,
 }
 
 impl Namespace {
-    pub fn new(role: &str) -> Self {
+    pub(crate) fn new(role: &str) -> Self {
         static NUMBER: AtomicU32 = AtomicU32::new(0);
         let number = NUMBER.fetch_add(1, Ordering::Relaxed);
         let name = format!("tlnet-{}-{number}-{role}", std::process::id());
@@ -32,21 +32,21 @@ impl Namespace {
     }
 
     /// Runs `ip` inside with these words.
-    pub fn ip(&self, words: &str) {
+    pub(crate) fn ip(&self, words: &str) {
         let mut all = vec!["-n", &self.name];
         all.extend(words.split_whitespace());
         run("ip", &all);
     }
 
     /// Runs a command inside.
-    pub fn exec(&self, words: &str) {
+    pub(crate) fn exec(&self, words: &str) {
         let mut all = vec!["netns", "exec", &self.name];
         all.extend(words.split_whitespace());
         run("ip", &all);
     }
 
     /// Runs `work` on a thread inside and waits for it.
-    pub fn enter<T: Send>(&self, work: impl FnOnce() -> T + Send) -> T {
+    pub(crate) fn enter<T: Send>(&self, work: impl FnOnce() -> T + Send) -> T {
         let handle = File::open(format!("/run/netns/{}", self.name)).unwrap();
         std::thread::scope(|scope| {
             let inside = scope.spawn(move || {
@@ -68,7 +68,7 @@ impl Drop for Namespace {
 
 /// Joins two namespaces by a veth pair with one queue each, up, with addresses `10.9.NET.1` and `.2`, `fd09:NET::1` and
 /// `::2`.
-pub fn join(near: &Namespace, near_dev: &str, far: &Namespace, far_dev: &str, net: u8) {
+pub(crate) fn join(near: &Namespace, near_dev: &str, far: &Namespace, far_dev: &str, net: u8) {
     let queues = "numtxqueues 1 numrxqueues 1";
     near.ip(&format!(
         "link add {near_dev} {queues} type veth peer name {far_dev} {queues} netns {}",
