@@ -1,6 +1,7 @@
 //! The back-to-back user agent: one SIP event per file.
 //!
-//! [`Core`] is what all calls of a worker share. A step of a call is a function of (`Core`, [`Ctx`], [`Call`]), so that the
+//! [`Core`] is what all calls of a worker share. A step of a call is a function of (`Core`, [`Ctx`],
+//! [`Call`]), so that the
 //! call is never borrowed through its slab while it works.
 
 use alloc::boxed::Box;

@@ -28,7 +28,8 @@ pub type TrunkId = u16;
 
 /// How long an INVITE may stay without any response before the attempt counts as timed out.
 ///
-/// Timer B (32 s) is too long for a caller who hears nothing while another trunk is free. Where no other trunk is left, or
+/// Timer B (32 s) is too long for a caller who hears nothing while another trunk is free. Where no other
+/// trunk is left, or
 /// the route does not fail over on a timeout, timer B alone counts.
 pub const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(6);
 

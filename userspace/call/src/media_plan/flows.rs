@@ -56,7 +56,8 @@ impl MediaPlan {
         true
     }
 
-    /// Two flows for RTP, from A and from B, and two more for RTCP unless it shares the port. None for a refused stream.
+    /// Two flows for RTP, from A and from B, and two more for RTCP unless it shares the port. None for a
+    /// refused stream.
     fn specs(&self, stream: &Stream) -> Vec<FlowSpec> {
         let (a, b) = (&stream.a_remote, &stream.b_remote);
         let (Some(port_a), Some(port_b)) = (&stream.a, &stream.b) else {

@@ -33,7 +33,8 @@ impl Lookup {
 }
 
 impl RoutePlan {
-    /// Index of the DID that `number` (normalised, with `+`) belongs to. Where ranges overlap, the one that begins last is
+    /// Index of the DID that `number` (normalised, with `+`) belongs to. Where ranges overlap, the one that
+    /// begins last is
     /// used.
     #[must_use]
     pub fn did_of(&self, number: &str) -> Option<usize> {
