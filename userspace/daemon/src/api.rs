@@ -1,6 +1,6 @@
 //! The admin interface: JSON over HTTP for programs, metrics for Prometheus.
 
-pub(crate) pub(crate) mod guard;
+pub(crate) mod guard;
 pub(crate) mod server;
 pub(crate) mod view;
 
