@@ -63,9 +63,13 @@ pub(crate) fn router(context: Context, guard: Guard) -> Router {
 
 /// Runs what waits for workers, the disk or the resolver away from the thread that serves connections.
 async fn aside<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Result<T, Response> {
-    tokio::task::spawn_blocking(work)
-        .await
-        .map_err(|_| fault(StatusCode::INTERNAL_SERVER_ERROR, "the question could not be worked on".to_owned(), Vec::new()))
+    tokio::task::spawn_blocking(work).await.map_err(|_| {
+        fault(
+            StatusCode::INTERNAL_SERVER_ERROR,
+            "the question could not be worked on".to_owned(),
+            Vec::new(),
+        )
+    })
 }
 
 fn fault(status: StatusCode, error: String, details: Vec<String>) -> Response {
@@ -74,7 +78,11 @@ fn fault(status: StatusCode, error: String, details: Vec<String>) -> Response {
 
 async fn healthz(State(context): State<Context>) -> Response {
     let state = view::state(&context.edge.engine);
-    let status = if state == "serving" { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
+    let status = if state == "serving" {
+        StatusCode::OK
+    } else {
+        StatusCode::SERVICE_UNAVAILABLE
+    };
     (status, Json(serde_json::json!({ "state": state }))).into_response()
 }
 
@@ -96,7 +104,10 @@ async fn calls(State(context): State<Context>) -> Result<Json<Vec<Call>>, Respon
         let clock = WallClock::now();
         let mut summaries = context.edge.engine.calls();
         summaries.sort_by_key(|summary| summary.start);
-        summaries.iter().map(|summary| Call::of(summary, &clock)).collect()
+        summaries
+            .iter()
+            .map(|summary| Call::of(summary, &clock))
+            .collect()
     })
     .await
     .map(Json)
@@ -105,27 +116,47 @@ async fn calls(State(context): State<Context>) -> Result<Json<Vec<Call>>, Respon
 /// The record of a call, or 404.
 async fn record(context: &Context, id: &str) -> Result<CallRecord, Response> {
     let (engine, wanted) = (Arc::clone(&context.edge.engine), id.to_owned());
-    aside(move || engine.call(&wanted)).await?.ok_or_else(|| no_call(id))
+    aside(move || engine.call(&wanted))
+        .await?
+        .ok_or_else(|| no_call(id))
 }
 
 fn no_call(id: &str) -> Response {
-    fault(StatusCode::NOT_FOUND, format!("there is no call \"{id}\", and none was kept"), Vec::new())
+    fault(
+        StatusCode::NOT_FOUND,
+        format!("there is no call \"{id}\", and none was kept"),
+        Vec::new(),
+    )
 }
 
 async fn call(State(context): State<Context>, Path(id): Path<String>) -> Result<Json<CallInFull>, Response> {
     let record = record(&context, &id).await?;
-    Ok(Json(CallInFull::of(&id, record.detail.as_ref(), record.messages.len(), &WallClock::now())))
+    Ok(Json(CallInFull::of(
+        &id,
+        record.detail.as_ref(),
+        record.messages.len(),
+        &WallClock::now(),
+    )))
 }
 
 async fn hang_up(State(context): State<Context>, Path(id): Path<String>) -> Result<Json<Done>, Response> {
     let (engine, wanted) = (Arc::clone(&context.edge.engine), id.clone());
     let done = aside(move || engine.hang_up(&wanted)).await?;
-    if done { Ok(Json(Done { done })) } else { Err(no_call(&id)) }
+    if done {
+        Ok(Json(Done { done }))
+    } else {
+        Err(no_call(&id))
+    }
 }
 
 async fn ladder(State(context): State<Context>, Path(id): Path<String>) -> Result<Json<Ladder>, Response> {
     let record = record(&context, &id).await?;
-    Ok(Json(Ladder::of(&id, &context.edge.node, &record.messages, &WallClock::now())))
+    Ok(Json(Ladder::of(
+        &id,
+        &context.edge.node,
+        &record.messages,
+        &WallClock::now(),
+    )))
 }
 
 async fn capture(State(context): State<Context>, Path(id): Path<String>) -> Result<Response, Response> {
@@ -147,7 +178,11 @@ struct Question {
 
 async fn explain_route(State(context): State<Context>, Query(question): Query<Question>) -> Response {
     let (Some(from), Some(number)) = (question.from, question.number) else {
-        return fault(StatusCode::BAD_REQUEST, "`from` and `number` are wanted".to_owned(), Vec::new());
+        return fault(
+            StatusCode::BAD_REQUEST,
+            "`from` and `number` are wanted".to_owned(),
+            Vec::new(),
+        );
     };
     // A plus that was not escaped in the URL arrives as a blank.
     let number = number.trim_start().to_owned();
@@ -155,7 +190,9 @@ async fn explain_route(State(context): State<Context>, Query(question): Query<Qu
     match explain(&plan, WallClock::now().monotonic(), &from, &number, true) {
         Ok(explanation) => Json(explanation).into_response(),
         Err(reason @ Unexplained::Trunk(_)) => fault(StatusCode::NOT_FOUND, reason.to_string(), Vec::new()),
-        Err(reason @ Unexplained::Number(_)) => fault(StatusCode::UNPROCESSABLE_ENTITY, reason.to_string(), Vec::new()),
+        Err(reason @ Unexplained::Number(_)) => {
+            fault(StatusCode::UNPROCESSABLE_ENTITY, reason.to_string(), Vec::new())
+        }
     }
 }
 
@@ -171,22 +208,37 @@ async fn reload(State(context): State<Context>) -> Response {
                 ReloadRefused::Engine(_) => StatusCode::INTERNAL_SERVER_ERROR,
                 _ => StatusCode::UNPROCESSABLE_ENTITY,
             };
-            fault(status, "the configuration was not taken over".to_owned(), refused.lines())
+            fault(
+                status,
+                "the configuration was not taken over".to_owned(),
+                refused.lines(),
+            )
         }
     }
 }
 
 async fn drain(State(context): State<Context>) -> Json<Draining> {
     context.edge.drain();
-    Json(Draining { draining: true, calls_active: context.edge.engine.active() })
+    Json(Draining {
+        draining: true,
+        calls_active: context.edge.engine.active(),
+    })
 }
 
 async fn unknown() -> Response {
-    fault(StatusCode::NOT_FOUND, "there is nothing here; see /api/v1/openapi.json".to_owned(), Vec::new())
+    fault(
+        StatusCode::NOT_FOUND,
+        "there is nothing here; see /api/v1/openapi.json".to_owned(),
+        Vec::new(),
+    )
 }
 
 async fn wrong_method() -> Response {
-    fault(StatusCode::METHOD_NOT_ALLOWED, "not with this method; see /api/v1/openapi.json".to_owned(), Vec::new())
+    fault(
+        StatusCode::METHOD_NOT_ALLOWED,
+        "not with this method; see /api/v1/openapi.json".to_owned(),
+        Vec::new(),
+    )
 }
 
 #[cfg(test)]

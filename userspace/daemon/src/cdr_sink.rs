@@ -59,8 +59,16 @@ impl CdrSink {
     pub(crate) fn start(config: &Cdr, source: Source) -> io::Result<Self> {
         let journal = Journal::open(config)?;
         let requests = Arc::new(Requests::default());
-        let writer = Writer { journal, sync: config.sync, requests: Arc::clone(&requests), source, pending: Vec::new() };
-        let thread = std::thread::Builder::new().name("cdr".to_owned()).spawn(move || writer.run())?;
+        let writer = Writer {
+            journal,
+            sync: config.sync,
+            requests: Arc::clone(&requests),
+            source,
+            pending: Vec::new(),
+        };
+        let thread = std::thread::Builder::new()
+            .name("cdr".to_owned())
+            .spawn(move || writer.run())?;
         Ok(Self { requests, thread })
     }
 
@@ -132,7 +140,10 @@ impl Writer {
         }
         if !self.pending.is_empty() {
             let count = self.pending.iter().filter(|byte| **byte == b'\n').count();
-            error!(count, "call detail records were lost: the disk refused them until the end");
+            error!(
+                count,
+                "call detail records were lost: the disk refused them until the end"
+            );
         }
         self.journal
     }

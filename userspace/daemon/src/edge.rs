@@ -100,18 +100,24 @@ impl Edge {
     /// [`ReloadRefused`]; nothing was changed then.
     pub(crate) fn reload(&self) -> Result<Reloaded, ReloadRefused> {
         let _one_at_a_time = self.reload.lock().unwrap_or_else(PoisonError::into_inner);
-        let outcome = config::load(&self.config_file)
-            .map_err(|error| ReloadRefused::Unreadable(format!("cannot read {}: {error}", self.config_file.display())))?;
-        let Some(config) = outcome.config else { return Err(ReloadRefused::Problems(outcome.problems)) };
+        let outcome = config::load(&self.config_file).map_err(|error| {
+            ReloadRefused::Unreadable(format!("cannot read {}: {error}", self.config_file.display()))
+        })?;
+        let Some(config) = outcome.config else {
+            return Err(ReloadRefused::Problems(outcome.problems));
+        };
         let before = self.engine.plan();
-        let after = plan::make(&config, before.epoch + 1, Some(&before)).map_err(|error| ReloadRefused::Engine(error.to_string()))?;
+        let after = plan::make(&config, before.epoch + 1, Some(&before))
+            .map_err(|error| ReloadRefused::Engine(error.to_string()))?;
         let fixed = plan::fixed_difference(&before, &after);
         if !fixed.is_empty() {
             return Err(ReloadRefused::NeedsRestart(fixed));
         }
         let changes = plan::difference(&before, &after);
         let epoch = after.epoch;
-        self.engine.reload(Arc::new(after)).map_err(|error| ReloadRefused::Engine(error.to_string()))?;
+        self.engine
+            .reload(Arc::new(after))
+            .map_err(|error| ReloadRefused::Engine(error.to_string()))?;
         self.reloads.fetch_add(1, Ordering::Relaxed);
         info!(epoch, changes = changes.len(), "configuration reloaded");
         for change in &changes {
@@ -121,6 +127,10 @@ impl Edge {
         for warning in &warnings {
             warn!("{warning}");
         }
-        Ok(Reloaded { epoch, changes, warnings })
+        Ok(Reloaded {
+            epoch,
+            changes,
+            warnings,
+        })
     }
 }

@@ -84,13 +84,27 @@ impl std::error::Error for Unexplained {}
 ///
 /// # Errors
 /// [`Unexplained`] if there is no such trunk or the number cannot be understood.
-pub(crate) fn explain(plan: &RoutePlan, now: Timestamp, from: &str, number: &str, live: bool) -> Result<Explanation, Unexplained> {
-    let source = plan.trunk_by_name(from).ok_or_else(|| Unexplained::Trunk(from.to_owned()))?;
-    let rules = plan.trunk(source).map(|trunk| &trunk.numbers).ok_or_else(|| Unexplained::Trunk(from.to_owned()))?;
-    let normalised = number::normalise(rules, number).ok_or_else(|| Unexplained::Number(number.to_owned()))?;
+pub(crate) fn explain(
+    plan: &RoutePlan,
+    now: Timestamp,
+    from: &str,
+    number: &str,
+    live: bool,
+) -> Result<Explanation, Unexplained> {
+    let source = plan
+        .trunk_by_name(from)
+        .ok_or_else(|| Unexplained::Trunk(from.to_owned()))?;
+    let rules = plan
+        .trunk(source)
+        .map(|trunk| &trunk.numbers)
+        .ok_or_else(|| Unexplained::Trunk(from.to_owned()))?;
+    let normalised =
+        number::normalise(rules, number).ok_or_else(|| Unexplained::Number(number.to_owned()))?;
     let selection = route::select(plan, source, &normalised);
     let trunks = selection.iter().flat_map(|selection| &selection.trunks);
-    let steps = trunks.filter_map(|chosen| Some(step(plan, now, plan.trunk(chosen.trunk)?, chosen, &normalised))).collect();
+    let steps = trunks
+        .filter_map(|chosen| Some(step(plan, now, plan.trunk(chosen.trunk)?, chosen, &normalised)))
+        .collect();
     Ok(Explanation {
         from: from.to_owned(),
         number: number.to_owned(),
@@ -113,7 +127,9 @@ fn rule_found(selection: &route::Selection) -> RuleFound {
         place: place + 1,
         prefix,
         strategy: strategy(selection.strategy).to_owned(),
-        failover_on: codes.chain(selection.failover_on.timeout.then(|| "timeout".to_owned())).collect(),
+        failover_on: codes
+            .chain(selection.failover_on.timeout.then(|| "timeout".to_owned()))
+            .collect(),
     }
 }
 
@@ -121,7 +137,9 @@ fn step(plan: &RoutePlan, now: Timestamp, trunk: &Trunk, chosen: &RouteTrunk, nu
     let available = |index: usize| trunk.state.peer(index).is_some_and(|peer| peer.is_available(now));
     Step {
         trunk: trunk.name.clone(),
-        zone: plan.zone(trunk.zone).map_or_else(String::new, |zone| zone.name.clone()),
+        zone: plan
+            .zone(trunk.zone)
+            .map_or_else(String::new, |zone| zone.name.clone()),
         up: trunk.state.is_up(),
         peers_up: (0..trunk.peers.len()).filter(|index| available(*index)).count(),
         peers: trunk.peers.len(),
@@ -166,9 +184,16 @@ mod tests {
         let way = explained("pbx", "3125550123");
         assert_eq!(way.normalised, "+13125550123");
         let rule = way.rule.unwrap();
-        assert_eq!((rule.kind.as_str(), rule.place, rule.prefix.as_str()), ("route", 1, "+1"));
+        assert_eq!(
+            (rule.kind.as_str(), rule.place, rule.prefix.as_str()),
+            ("route", 1, "+1")
+        );
         assert_eq!(rule.failover_on, ["408", "500", "503", "timeout"]);
-        let sent: Vec<(&str, &str)> = way.trunks.iter().map(|step| (step.trunk.as_str(), step.sent_number.as_str())).collect();
+        let sent: Vec<(&str, &str)> = way
+            .trunks
+            .iter()
+            .map(|step| (step.trunk.as_str(), step.sent_number.as_str()))
+            .collect();
         assert_eq!(sent, [("carrier-a", "13125550123"), ("carrier-b", "3125550123")]);
     }
 

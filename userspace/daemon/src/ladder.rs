@@ -60,7 +60,11 @@ impl Ladder {
                 text: String::from_utf8_lossy(&entry.bytes).into_owned(),
             })
             .collect();
-        Self { id: id.to_owned(), text: draw(node, entries), messages }
+        Self {
+            id: id.to_owned(),
+            text: draw(node, entries),
+            messages,
+        }
     }
 }
 
@@ -71,10 +75,18 @@ fn label(bytes: &[u8]) -> String {
         return String::from_utf8_lossy(line).chars().take(COLUMN - 8).collect();
     };
     let method = String::from_utf8_lossy(message.method_bytes()).into_owned();
-    let has_sdp = message.content_type().is_some_and(|kind| kind.starts_with(b"application/sdp"));
-    let sdp = if has_sdp && !message.body().is_empty() { " SDP" } else { "" };
+    let has_sdp = message
+        .content_type()
+        .is_some_and(|kind| kind.starts_with(b"application/sdp"));
+    let sdp = if has_sdp && !message.body().is_empty() {
+        " SDP"
+    } else {
+        ""
+    };
     match message.status() {
-        None if message.header(Name::To).is_some() && message.to().tag().is_some() && method == "INVITE" => format!("re-INVITE{sdp}"),
+        None if message.header(Name::To).is_some() && message.to().tag().is_some() && method == "INVITE" => {
+            format!("re-INVITE{sdp}")
+        }
         None => format!("{method}{sdp}"),
         Some(status) => format!("{} {method}{sdp}", status.code()),
     }
@@ -88,7 +100,9 @@ fn draw(node: &str, entries: &[TraceEntry]) -> String {
             peers.push(entry.remote);
         }
     }
-    let Some(first) = entries.first() else { return "no messages are kept\n".to_owned() };
+    let Some(first) = entries.first() else {
+        return "no messages are kept\n".to_owned();
+    };
     let mut heads: Vec<String> = peers.iter().map(ToString::to_string).collect();
     heads.insert(1, node.to_owned());
     let mut text = " ".repeat(MARGIN);
@@ -98,7 +112,10 @@ fn draw(node: &str, entries: &[TraceEntry]) -> String {
     text.truncate(text.trim_end().len());
     text.push('\n');
     for entry in entries {
-        let place = peers.iter().position(|peer| *peer == entry.remote).unwrap_or_default();
+        let place = peers
+            .iter()
+            .position(|peer| *peer == entry.remote)
+            .unwrap_or_default();
         let column = if place == 0 { 0 } else { place + 1 };
         let seconds = entry.at.saturating_since(first.at).as_secs_f64();
         let _ = write!(text, "{seconds:>8.3}  ");
@@ -128,14 +145,21 @@ fn rung(columns: usize, column: usize, to_edge: bool, label: &str) -> String {
     }
     // The label stands next to the edge, so that arrows across several columns stay readable.
     let room = COLUMN - 6;
-    let shown: Vec<char> = format!(" {} ", label.chars().take(room).collect::<String>()).chars().collect();
-    let start = if column < EDGE { left + (COLUMN - shown.len()) / 2 } else { left + (COLUMN - shown.len()) / 2 };
+    let shown: Vec<char> = format!(" {} ", label.chars().take(room).collect::<String>())
+        .chars()
+        .collect();
+    let start = if column < EDGE {
+        left + (COLUMN - shown.len()) / 2
+    } else {
+        left + (COLUMN - shown.len()) / 2
+    };
     line[start..start + shown.len()].copy_from_slice(&shown);
     line.into_iter().collect()
 }
 
 #[cfg(test)]
 mod tests {
+    use trunkline_call::action::CallRef;
     use trunkline_time::Timestamp;
 
     use super::*;
@@ -147,7 +171,10 @@ mod tests {
         );
         TraceEntry {
             at: Timestamp::from_nanos(ms * 1_000_000),
-            call: 1,
+            call: CallRef {
+                index: 1,
+                generation: 1,
+            },
             direction,
             local: "192.0.2.10:5060".parse().unwrap(),
             remote: remote.parse().unwrap(),
@@ -160,12 +187,33 @@ mod tests {
     fn a_ladder_shows_who_sent_what() {
         let (pbx, carrier) = ("192.0.2.20:5060", "198.51.100.10:5060");
         let entries = [
-            entry(1_000, Direction::Received, pbx, "INVITE sip:1@h SIP/2.0", "1 INVITE"),
+            entry(
+                1_000,
+                Direction::Received,
+                pbx,
+                "INVITE sip:1@h SIP/2.0",
+                "1 INVITE",
+            ),
             entry(1_001, Direction::Sent, pbx, "SIP/2.0 100 Trying", "1 INVITE"),
-            entry(1_002, Direction::Sent, carrier, "INVITE sip:1@h SIP/2.0", "1 INVITE"),
-            entry(1_250, Direction::Received, carrier, "SIP/2.0 180 Ringing", "1 INVITE"),
+            entry(
+                1_002,
+                Direction::Sent,
+                carrier,
+                "INVITE sip:1@h SIP/2.0",
+                "1 INVITE",
+            ),
+            entry(
+                1_250,
+                Direction::Received,
+                carrier,
+                "SIP/2.0 180 Ringing",
+                "1 INVITE",
+            ),
         ];
-        let clock = WallClock::at(Timestamp::from_nanos(2_000_000_000), "2026-03-01T12:00:00Z".parse().unwrap());
+        let clock = WallClock::at(
+            Timestamp::from_nanos(2_000_000_000),
+            "2026-03-01T12:00:00Z".parse().unwrap(),
+        );
         let ladder = Ladder::of("c1", "edge1", &entries, &clock);
         assert_eq!(ladder.messages[3].label, "180 INVITE");
         assert_eq!(ladder.messages[3].at, "2026-03-01T11:59:59.250Z");

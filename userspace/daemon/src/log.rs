@@ -13,9 +13,8 @@ pub(crate) const VARIABLE: &str = "TRUNKLINE_LOG";
 /// The variable holds no log filter, or logging was started before.
 pub(crate) fn start(node: &Node) -> anyhow::Result<()> {
     let filter = match std::env::var(VARIABLE) {
-        Ok(text) if !text.is_empty() => {
-            EnvFilter::try_new(&text).map_err(|error| anyhow::anyhow!("{VARIABLE}=\"{text}\" is not a log filter: {error}"))?
-        }
+        Ok(text) if !text.is_empty() => EnvFilter::try_new(&text)
+            .map_err(|error| anyhow::anyhow!("{VARIABLE}=\"{text}\" is not a log filter: {error}"))?,
         _ => EnvFilter::try_new(&node.log)?,
     };
     // The service manager's journal has the time of every line already.
@@ -25,7 +24,9 @@ pub(crate) fn start(node: &Node) -> anyhow::Result<()> {
     match (node.log_format, is_journal) {
         (LogFormat::Json, _) => registry.with(layer.json().flatten_event(true)).try_init()?,
         (LogFormat::Text, true) => registry.with(layer.with_ansi(false).without_time()).try_init()?,
-        (LogFormat::Text, false) => registry.with(layer.with_ansi(std::io::IsTerminal::is_terminal(&std::io::stderr()))).try_init()?,
+        (LogFormat::Text, false) => registry
+            .with(layer.with_ansi(std::io::IsTerminal::is_terminal(&std::io::stderr())))
+            .try_init()?,
     }
     Ok(())
 }

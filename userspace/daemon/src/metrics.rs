@@ -27,11 +27,13 @@ use crate::{edge::Edge, metrics::family::Families};
 /// Label of frames that belong to no zone.
 const NO_ZONE: &str = "none";
 /// Post-dial delay: from an answer on the same switch to a caller's patience.
-const SETUP_BOUNDS: &[f64] = &[0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 3.0, 5.0, 10.0, 20.0, 30.0, 60.0];
+const SETUP_BOUNDS: &[f64] = &[
+    0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 3.0, 5.0, 10.0, 20.0, 30.0, 60.0,
+];
 /// Time in a worker: from a warm cache to what a listener hears.
 const LATENCY_BOUNDS: &[f64] = &[
-    0.000_001, 0.000_002, 0.000_005, 0.000_01, 0.000_02, 0.000_05, 0.000_1, 0.000_2, 0.000_5, 0.001, 0.002, 0.005, 0.01,
-    0.02, 0.05, 0.1,
+    0.000_001, 0.000_002, 0.000_005, 0.000_01, 0.000_02, 0.000_05, 0.000_1, 0.000_2, 0.000_5, 0.001, 0.002,
+    0.005, 0.01, 0.02, 0.05, 0.1,
 ];
 
 /// What is remembered from one look to the next.
@@ -66,7 +68,12 @@ impl Metrics {
     pub(crate) fn render(&self, edge: &Edge) -> String {
         // The reports first: what the program counts meanwhile is then in flight and not missing.
         let reports = edge.engine.reports();
-        let scrape = Scrape { edge, plan: edge.engine.plan(), reports, steered: edge.engine.steered() };
+        let scrape = Scrape {
+            edge,
+            plan: edge.engine.plan(),
+            reports,
+            steered: edge.engine.steered(),
+        };
         let mut families = Families::default();
         calls(&scrape, &mut families);
         messages(&scrape, &mut families);
@@ -80,27 +87,55 @@ impl Metrics {
 
     fn workers(&self, scrape: &Scrape<'_>, families: &mut Families) {
         let busy = self.busy.lock().unwrap_or_else(PoisonError::into_inner);
-        let mut family = families.gauge("worker_busy_ratio", "Share of the last second that a worker had something to do.");
+        let mut family = families.gauge(
+            "worker_busy_ratio",
+            "Share of the last second that a worker had something to do.",
+        );
         for report in &scrape.reports {
-            let [before, after] = busy.get(&report.worker).copied().unwrap_or([(0, 0), (report.busy_ns, report.lived_ns)]);
+            let [before, after] = busy
+                .get(&report.worker)
+                .copied()
+                .unwrap_or([(0, 0), (report.busy_ns, report.lived_ns)]);
             let (worked, lived) = (after.0.saturating_sub(before.0), after.1.saturating_sub(before.1));
-            family.sample(&[("worker", &report.worker.to_string())], worked as f64 / lived.max(1) as f64);
+            family.sample(
+                &[("worker", &report.worker.to_string())],
+                worked as f64 / lived.max(1) as f64,
+            );
         }
     }
 }
 
 fn calls(scrape: &Scrape<'_>, families: &mut Families) {
-    let mut family = families.gauge("calls_active", "Calls in progress, by trunk and direction seen from the edge.");
+    let mut family = families.gauge(
+        "calls_active",
+        "Calls in progress, by trunk and direction seen from the edge.",
+    );
     for trunk in &scrape.plan.trunks {
-        family.sample(&[("trunk", &trunk.name), ("direction", "in")], f64::from(trunk.state.active(Direction::In)));
-        family.sample(&[("trunk", &trunk.name), ("direction", "out")], f64::from(trunk.state.active(Direction::Out)));
+        family.sample(
+            &[("trunk", &trunk.name), ("direction", "in")],
+            f64::from(trunk.state.active(Direction::In)),
+        );
+        family.sample(
+            &[("trunk", &trunk.name), ("direction", "out")],
+            f64::from(trunk.state.active(Direction::Out)),
+        );
     }
-    let mut family = families.counter("calls_total", "Calls and attempts that ended their set-up, by outcome.");
+    let mut family = families.counter(
+        "calls_total",
+        "Calls and attempts that ended their set-up, by outcome.",
+    );
     for (index, trunk) in scrape.plan.trunks.iter().enumerate() {
         let totals = trunk_totals(&scrape.reports, index);
         for (direction, outcomes) in [("in", totals.inbound), ("out", totals.outbound)] {
             for (outcome, count) in named(&outcomes) {
-                family.sample(&[("trunk", &trunk.name), ("direction", direction), ("outcome", outcome)], count as f64);
+                family.sample(
+                    &[
+                        ("trunk", &trunk.name),
+                        ("direction", direction),
+                        ("outcome", outcome),
+                    ],
+                    count as f64,
+                );
             }
         }
     }
@@ -110,13 +145,18 @@ fn calls(scrape: &Scrape<'_>, families: &mut Families) {
         let _ = setup.add(&report.setup_ns);
     }
     let help = "Post-dial delay: from the INVITE to the first ringing or final answer.";
-    families.histogram("call_setup_seconds", help).durations(&[], &setup, SETUP_BOUNDS);
+    families
+        .histogram("call_setup_seconds", help)
+        .durations(&[], &setup, SETUP_BOUNDS);
 }
 
 fn trunk_totals(reports: &[Arc<WorkerReport>], index: usize) -> TrunkCounters {
     let mut totals = TrunkCounters::default();
     for counters in reports.iter().filter_map(|report| report.calls.trunks.get(index)) {
-        for (sum, own) in [(&mut totals.inbound, &counters.inbound), (&mut totals.outbound, &counters.outbound)] {
+        for (sum, own) in [
+            (&mut totals.inbound, &counters.inbound),
+            (&mut totals.outbound, &counters.outbound),
+        ] {
             sum.answered += own.answered;
             sum.busy += own.busy;
             sum.cancelled += own.cancelled;
@@ -144,29 +184,54 @@ fn messages(scrape: &Scrape<'_>, families: &mut Families) {
     let help = "SIP messages by method; status_class is empty for requests, and a response has the method that it answers.";
     let mut family = families.counter("sip_messages_total", help);
     for (zone_index, zone) in scrape.plan.zones.iter().enumerate() {
-        for (direction, of) in [("rx", received as fn(&WorkerReport) -> &[MessageCounters]), ("tx", sent)] {
-            let rows: Vec<&MessageCounters> = scrape.reports.iter().filter_map(|report| of(report).get(zone_index)).collect();
+        for (direction, of) in [
+            ("rx", received as fn(&WorkerReport) -> &[MessageCounters]),
+            ("tx", sent),
+        ] {
+            let rows: Vec<&MessageCounters> = scrape
+                .reports
+                .iter()
+                .filter_map(|report| of(report).get(zone_index))
+                .collect();
             for (method_index, method) in Method::ALL.iter().enumerate() {
                 let mut sample = |class: &str, count: u64| {
                     if count > 0 {
-                        let labels =
-                            [("zone", zone.name.as_str()), ("direction", direction), ("method", method.as_str()), ("status_class", class)];
+                        let labels = [
+                            ("zone", zone.name.as_str()),
+                            ("direction", direction),
+                            ("method", method.as_str()),
+                            ("status_class", class),
+                        ];
                         family.sample(&labels, count as f64);
                     }
                 };
-                sample("", rows.iter().filter_map(|row| row.requests.get(method_index)).sum());
+                sample(
+                    "",
+                    rows.iter().filter_map(|row| row.requests.get(method_index)).sum(),
+                );
                 for (class_index, class) in CLASSES.iter().enumerate() {
-                    sample(class, rows.iter().filter_map(|row| row.responses.get(method_index)?.get(class_index)).sum());
+                    sample(
+                        class,
+                        rows.iter()
+                            .filter_map(|row| row.responses.get(method_index)?.get(class_index))
+                            .sum(),
+                    );
                 }
             }
         }
     }
     let help = "SIP messages sent again because no answer came in time.";
-    families.counter("sip_retransmissions_total", help).sample(&[], scrape.sum(|report| report.calls.retransmissions));
+    families
+        .counter("sip_retransmissions_total", help)
+        .sample(&[], scrape.sum(|report| report.calls.retransmissions));
     let help = "SIP messages that came again and were absorbed.";
-    families.counter("sip_retransmissions_absorbed_total", help).sample(&[], scrape.sum(|report| report.calls.retransmissions_absorbed));
+    families
+        .counter("sip_retransmissions_absorbed_total", help)
+        .sample(&[], scrape.sum(|report| report.calls.retransmissions_absorbed));
     let help = "Datagrams on SIP ports that could not be parsed.";
-    families.counter("sip_parse_errors_total", help).sample(&[("kind", "any")], scrape.sum(|report| report.calls.malformed));
+    families
+        .counter("sip_parse_errors_total", help)
+        .sample(&[("kind", "any")], scrape.sum(|report| report.calls.malformed));
 }
 
 fn received(report: &WorkerReport) -> &[MessageCounters] {
@@ -185,23 +250,41 @@ fn packets(scrape: &Scrape<'_>, families: &mut Families) {
         family.sample(&row.labels("rx"), row.traffic.rx.packets as f64);
         family.sample(&row.labels("tx"), row.traffic.tx.packets as f64);
     }
-    let mut family = families.counter("bytes_total", "Bytes of the frames of packets_total, Ethernet header included.");
+    let mut family = families.counter(
+        "bytes_total",
+        "Bytes of the frames of packets_total, Ethernet header included.",
+    );
     for row in &rows {
         family.sample(&row.labels("rx"), row.traffic.rx.bytes as f64);
         family.sample(&row.labels("tx"), row.traffic.tx.bytes as f64);
     }
-    let mut family = families.counter("drops_total", "Frames, datagrams and messages dropped, wherever that was decided.");
+    let mut family = families.counter(
+        "drops_total",
+        "Frames, datagrams and messages dropped, wherever that was decided.",
+    );
     for (reason, count) in DropReason::ALL.iter().zip(scrape.edge.engine.drops()) {
         family.sample(&[("reason", reason.as_str())], count as f64);
     }
-    let mut family = families.counter("packets_passed_total", "Frames left to the kernel's own network stack, by reason.");
+    let mut family = families.counter(
+        "packets_passed_total",
+        "Frames left to the kernel's own network stack, by reason.",
+    );
     for (reason, count) in PassReason::ALL.iter().zip(scrape.steered.passed) {
         family.sample(&[("reason", reason.as_str())], count as f64);
     }
-    family.sample(&[("reason", "worker")], scrape.sum(|report| report.packets.passed));
-    let mut family = families.gauge("flows_active", "Open media flows; two for each direction of a stream that has RTCP.");
+    family.sample(
+        &[("reason", "worker")],
+        scrape.sum(|report| report.packets.passed),
+    );
+    let mut family = families.gauge(
+        "flows_active",
+        "Open media flows; two for each direction of a stream that has RTCP.",
+    );
     for tier in [Tier::Worker, Tier::Socket] {
-        let flows = scrape.of_tier(tier).map(|report| report.flows_active as f64).sum();
+        let flows = scrape
+            .of_tier(tier)
+            .map(|report| report.flows_active as f64)
+            .sum();
         family.sample(&[("tier", tier.as_str())], flows);
     }
     let help = "From taking a batch of frames to handing its last one on, for each relayed packet.";
@@ -221,25 +304,42 @@ fn packets(scrape: &Scrape<'_>, families: &mut Families) {
 /// The other sides of the equation: rx + originated = tx + consumed + passed + dropped + queued.
 fn books(scrape: &Scrape<'_>, families: &mut Families) {
     let help = "Frames that ended in a worker: SIP that was understood or answered.";
-    families.counter("packets_consumed_total", help).sample(&[], scrape.sum(|report| report.packets.consumed));
+    families
+        .counter("packets_consumed_total", help)
+        .sample(&[], scrape.sum(|report| report.packets.consumed));
     let help = "Frames that workers made: SIP that the edge sent.";
-    families.counter("packets_originated_total", help).sample(&[], scrape.sum(|report| report.packets.originated));
+    families
+        .counter("packets_originated_total", help)
+        .sample(&[], scrape.sum(|report| report.packets.originated));
     let books = scrape.edge.engine.conservation();
     let help = "Frames that wait inside workers and links.";
-    families.gauge("packets_queued", help).sample(&[], books.queued as f64);
+    families
+        .gauge("packets_queued", help)
+        .sample(&[], books.queued as f64);
     let help = "Frames that came and went nowhere; zero once traffic has stopped.";
-    families.gauge("packets_unaccounted", help).sample(&[], books.unaccounted() as f64);
+    families
+        .gauge("packets_unaccounted", help)
+        .sample(&[], books.unaccounted() as f64);
 }
 
 fn trunks(scrape: &Scrape<'_>, families: &mut Families) {
     let mut family = families.gauge("trunk_up", "Whether any peer of the trunk answers.");
     for trunk in &scrape.plan.trunks {
-        family.sample(&[("trunk", &trunk.name)], f64::from(u8::from(trunk.state.is_up())));
+        family.sample(
+            &[("trunk", &trunk.name)],
+            f64::from(u8::from(trunk.state.is_up())),
+        );
     }
-    let mut family = families.counter("limit_rejections_total", "Calls refused because a limit was reached; no trunk for limits of the edge.");
+    let mut family = families.counter(
+        "limit_rejections_total",
+        "Calls refused because a limit was reached; no trunk for limits of the edge.",
+    );
     for trunk in &scrape.plan.trunks {
         for limit in Limit::ALL {
-            family.sample(&[("trunk", &trunk.name), ("limit", limit.as_str())], trunk.state.rejections(limit) as f64);
+            family.sample(
+                &[("trunk", &trunk.name), ("limit", limit.as_str())],
+                trunk.state.rejections(limit) as f64,
+            );
         }
     }
     for (limit, count) in [
@@ -253,15 +353,32 @@ fn trunks(scrape: &Scrape<'_>, families: &mut Families) {
 }
 
 fn edge_itself(scrape: &Scrape<'_>, families: &mut Families) {
-    families.gauge("bans_active", "Sources that are banned.").sample(&[], 0.0);
+    families
+        .gauge("bans_active", "Sources that are banned.")
+        .sample(&[], 0.0);
     let queued = scrape.edge.engine.cdrs_queued();
-    families.gauge("cdr_queued", "Call detail records that are not on the disk yet.").sample(&[], queued as f64);
+    families
+        .gauge("cdr_queued", "Call detail records that are not on the disk yet.")
+        .sample(&[], queued as f64);
     let epoch = scrape.plan.epoch;
-    families.gauge("config_epoch", "Number of the configuration that new calls begin with.").sample(&[], epoch as f64);
+    families
+        .gauge(
+            "config_epoch",
+            "Number of the configuration that new calls begin with.",
+        )
+        .sample(&[], epoch as f64);
     let draining = scrape.edge.engine.is_draining();
-    families.gauge("draining", "Whether new calls are refused.").sample(&[], f64::from(u8::from(draining)));
-    let labels = [("version", env!("CARGO_PKG_VERSION")), ("node", scrape.edge.node.as_str()), ("io", scrape.edge.io)];
-    families.gauge("build_info", "One; what runs is in the labels.").sample(&labels, 1.0);
+    families
+        .gauge("draining", "Whether new calls are refused.")
+        .sample(&[], f64::from(u8::from(draining)));
+    let labels = [
+        ("version", env!("CARGO_PKG_VERSION")),
+        ("node", scrape.edge.node.as_str()),
+        ("io", scrape.edge.io),
+    ];
+    families
+        .gauge("build_info", "One; what runs is in the labels.")
+        .sample(&labels, 1.0);
 }
 
 /// The traffic of one zone in one tier.
@@ -283,11 +400,17 @@ impl Scrape<'_> {
     }
 
     fn of_tier(&self, tier: Tier) -> impl Iterator<Item = &WorkerReport> {
-        self.reports.iter().map(AsRef::as_ref).filter(move |report| report.tier == tier)
+        self.reports
+            .iter()
+            .map(AsRef::as_ref)
+            .filter(move |report| report.tier == tier)
     }
 
     fn zone_name(&self, index: usize) -> &str {
-        self.plan.zones.get(index).map_or(NO_ZONE, |zone| zone.name.as_str())
+        self.plan
+            .zones
+            .get(index)
+            .map_or(NO_ZONE, |zone| zone.name.as_str())
     }
 
     fn traffic(&self) -> Vec<Row<'_>> {
@@ -296,7 +419,11 @@ impl Scrape<'_> {
         for tier in [Tier::Worker, Tier::Socket] {
             for zone in 0..=self.plan.zones.len() {
                 let mut traffic = ZoneTraffic::default();
-                for row in self.reports.iter().filter_map(|report| report.packets.zones(tier).get(zone)) {
+                for row in self
+                    .reports
+                    .iter()
+                    .filter_map(|report| report.packets.zones(tier).get(zone))
+                {
                     traffic.rx.packets += row.rx.packets;
                     traffic.rx.bytes += row.rx.bytes;
                     traffic.tx.packets += row.tx.packets;
@@ -305,17 +432,26 @@ impl Scrape<'_> {
                 if tier == Tier::Worker {
                     from_rings += traffic.rx.packets;
                 }
-                rows.push(Row { zone: self.zone_name(zone), tier: tier.as_str(), traffic });
+                rows.push(Row {
+                    zone: self.zone_name(zone),
+                    tier: tier.as_str(),
+                    traffic,
+                });
             }
         }
         for zone in 0..=self.plan.zones.len() {
             let mut traffic = ZoneTraffic::default();
-            (traffic.rx.packets, traffic.rx.bytes) = self.steered.decided.get(zone).copied().unwrap_or_default();
+            (traffic.rx.packets, traffic.rx.bytes) =
+                self.steered.decided.get(zone).copied().unwrap_or_default();
             if zone == self.plan.zones.len() {
                 // Given to the workers and not arrived: lost in the rings, or on the way.
                 traffic.rx.packets += self.steered.redirected.saturating_sub(from_rings);
             }
-            rows.push(Row { zone: self.zone_name(zone), tier: "kernel", traffic });
+            rows.push(Row {
+                zone: self.zone_name(zone),
+                tier: "kernel",
+                traffic,
+            });
         }
         rows
     }

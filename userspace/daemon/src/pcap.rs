@@ -123,6 +123,7 @@ fn internet_checksum(parts: &[&[u8]]) -> u16 {
 
 #[cfg(test)]
 mod tests {
+    use trunkline_call::action::CallRef;
     use trunkline_time::Timestamp;
 
     use super::*;
@@ -130,7 +131,10 @@ mod tests {
     fn entry(local: &str, remote: &str) -> TraceEntry {
         TraceEntry {
             at: Timestamp::from_nanos(5_000_000_000),
-            call: 1,
+            call: CallRef {
+                index: 1,
+                generation: 1,
+            },
             direction: Direction::Received,
             local: local.parse().unwrap(),
             remote: remote.parse().unwrap(),
@@ -149,13 +153,19 @@ mod tests {
         let pseudo = pseudo_header("192.0.2.20".parse().unwrap(), "192.0.2.10".parse().unwrap(), 15);
         assert_eq!(internet_checksum(&[&pseudo, &packet[20..]]), 0);
         assert_eq!(packet[20..22], 5061_u16.to_be_bytes());
-        let lens: Vec<u32> = file[32..40].chunks(4).map(|word| u32::from_le_bytes(word.try_into().unwrap())).collect();
+        let lens: Vec<u32> = file[32..40]
+            .chunks(4)
+            .map(|word| u32::from_le_bytes(word.try_into().unwrap()))
+            .collect();
         assert_eq!(lens, [35, 37], "what was cut off counts in the original length");
     }
 
     #[test]
     fn ipv6_has_its_own_header() {
-        let file = capture(&[entry("[2001:db8::1]:5060", "[2001:db8::2]:5060")], &WallClock::now());
+        let file = capture(
+            &[entry("[2001:db8::1]:5060", "[2001:db8::2]:5060")],
+            &WallClock::now(),
+        );
         assert_eq!((file.len(), file[40]), (24 + 16 + 40 + 8 + 7, 0x60));
     }
 }

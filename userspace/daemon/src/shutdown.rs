@@ -38,7 +38,11 @@ struct Signals {
 }
 
 /// Serves signals until the edge shall end, and tells the service manager how it stands.
-pub(crate) async fn wait(edge: &Arc<Edge>, sink: &CdrSink, drain_timeout: Option<Duration>) -> anyhow::Result<Reason> {
+pub(crate) async fn wait(
+    edge: &Arc<Edge>,
+    sink: &CdrSink,
+    drain_timeout: Option<Duration>,
+) -> anyhow::Result<Reason> {
     let mut signals = Signals {
         terminate: signal(SignalKind::terminate())?,
         interrupt: signal(SignalKind::interrupt())?,
@@ -51,7 +55,12 @@ pub(crate) async fn wait(edge: &Arc<Edge>, sink: &CdrSink, drain_timeout: Option
     Ok(reason)
 }
 
-async fn serve(signals: &mut Signals, edge: &Arc<Edge>, sink: &CdrSink, drain_timeout: Option<Duration>) -> Reason {
+async fn serve(
+    signals: &mut Signals,
+    edge: &Arc<Edge>,
+    sink: &CdrSink,
+    drain_timeout: Option<Duration>,
+) -> Reason {
     loop {
         tokio::select! {
             _ = signals.terminate.recv() => break,
@@ -94,7 +103,10 @@ async fn reload(edge: &Arc<Edge>, sink: &CdrSink) {
 async fn drained(edge: &Arc<Edge>) {
     loop {
         let reports = edge.engine.reports();
-        if reports.iter().all(|report| report.draining && report.calls_active == 0) {
+        if reports
+            .iter()
+            .all(|report| report.draining && report.calls_active == 0)
+        {
             return;
         }
         tokio::time::sleep(DRAIN_POLL).await;

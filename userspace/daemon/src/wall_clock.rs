@@ -15,7 +15,10 @@ pub(crate) struct WallClock {
 
 impl WallClock {
     pub(crate) fn now() -> Self {
-        Self { monotonic: monotonic_now(), wall: jiff::Timestamp::now() }
+        Self {
+            monotonic: monotonic_now(),
+            wall: jiff::Timestamp::now(),
+        }
     }
 
     #[cfg(test)]
@@ -32,7 +35,11 @@ impl WallClock {
     pub(crate) fn date(&self, at: Timestamp) -> jiff::Timestamp {
         let ahead = at.saturating_since(self.monotonic);
         let behind = self.monotonic.saturating_since(at);
-        let shifted = if behind.is_zero() { self.wall.checked_add(ahead) } else { self.wall.checked_sub(behind) };
+        let shifted = if behind.is_zero() {
+            self.wall.checked_add(ahead)
+        } else {
+            self.wall.checked_sub(behind)
+        };
         shifted.unwrap_or(self.wall)
     }
 
@@ -53,9 +60,21 @@ mod tests {
 
     #[test]
     fn dates_lie_before_and_after_the_moment() {
-        let clock = WallClock::at(Timestamp::from_nanos(10_000_000_000), "2026-03-01T12:00:00.250Z".parse().unwrap());
-        assert_eq!(clock.rfc3339(Timestamp::from_nanos(9_000_000_000)), "2026-03-01T11:59:59.250Z");
-        assert_eq!(clock.rfc3339(Timestamp::from_nanos(10_000_000_000)), "2026-03-01T12:00:00.250Z");
-        assert_eq!(clock.rfc3339(Timestamp::from_nanos(11_000_500_000)), "2026-03-01T12:00:01.250Z");
+        let clock = WallClock::at(
+            Timestamp::from_nanos(10_000_000_000),
+            "2026-03-01T12:00:00.250Z".parse().unwrap(),
+        );
+        assert_eq!(
+            clock.rfc3339(Timestamp::from_nanos(9_000_000_000)),
+            "2026-03-01T11:59:59.250Z"
+        );
+        assert_eq!(
+            clock.rfc3339(Timestamp::from_nanos(10_000_000_000)),
+            "2026-03-01T12:00:00.250Z"
+        );
+        assert_eq!(
+            clock.rfc3339(Timestamp::from_nanos(11_000_500_000)),
+            "2026-03-01T12:00:01.250Z"
+        );
     }
 }

@@ -34,15 +34,22 @@ impl Guard {
         }
         let Some(token) = &self.token else {
             let is_ours = is_address_or_localhost(host);
-            return (!is_ours).then_some((StatusCode::FORBIDDEN, "name this host by its address or as localhost"));
+            return (!is_ours).then_some((
+                StatusCode::FORBIDDEN,
+                "name this host by its address or as localhost",
+            ));
         };
         // A load balancer or service manager asks without a secret, and learns one word.
         if path == "/healthz" {
             return None;
         }
         let shown = text(headers, header::AUTHORIZATION).and_then(|value| value.strip_prefix("Bearer "));
-        let is_right = shown.is_some_and(|shown| is_equal(shown.trim().as_bytes(), token.reveal().as_bytes()));
-        (!is_right).then_some((StatusCode::UNAUTHORIZED, "a token is wanted: Authorization: Bearer .."))
+        let is_right =
+            shown.is_some_and(|shown| is_equal(shown.trim().as_bytes(), token.reveal().as_bytes()));
+        (!is_right).then_some((
+            StatusCode::UNAUTHORIZED,
+            "a token is wanted: Authorization: Bearer ..",
+        ))
     }
 }
 
@@ -51,7 +58,10 @@ pub(crate) async fn check(State(guard): State<Guard>, request: Request, next: Ne
     match guard.refuse(request.uri().path(), request.headers()) {
         None => next.run(request).await,
         Some((status, reason)) => {
-            let fault = Json(Fault { error: reason.to_owned(), details: Vec::new() });
+            let fault = Json(Fault {
+                error: reason.to_owned(),
+                details: Vec::new(),
+            });
             if status == StatusCode::UNAUTHORIZED {
                 (status, [(header::WWW_AUTHENTICATE, "Bearer")], fault).into_response()
             } else {
@@ -75,7 +85,12 @@ fn is_address_or_localhost(host: &str) -> bool {
 
 /// Compares in a time that does not depend on where two secrets differ.
 fn is_equal(one: &[u8], other: &[u8]) -> bool {
-    one.len() == other.len() && one.iter().zip(other).fold(0, |difference, (a, b)| difference | (a ^ b)) == 0
+    one.len() == other.len()
+        && one
+            .iter()
+            .zip(other)
+            .fold(0, |difference, (a, b)| difference | (a ^ b))
+            == 0
 }
 
 #[cfg(test)]
@@ -83,20 +98,31 @@ mod tests {
     use super::*;
 
     fn headers(list: &[(header::HeaderName, &str)]) -> HeaderMap {
-        list.iter().map(|(name, value)| (name.clone(), value.parse().unwrap())).collect()
+        list.iter()
+            .map(|(name, value)| (name.clone(), value.parse().unwrap()))
+            .collect()
     }
 
     fn verdict(guard: &Guard, path: &str, list: &[(header::HeaderName, &str)]) -> Option<u16> {
-        guard.refuse(path, &headers(list)).map(|(status, _)| status.as_u16())
+        guard
+            .refuse(path, &headers(list))
+            .map(|(status, _)| status.as_u16())
     }
 
     #[test]
     fn without_a_token_only_this_machine_is_served() {
         let guard = Guard::new(None);
         for host in ["127.0.0.1:8080", "localhost:8080", "[::1]:8080", "192.0.2.1"] {
-            assert_eq!(verdict(&guard, "/metrics", &[(header::HOST, host)]), None, "{host}");
+            assert_eq!(
+                verdict(&guard, "/metrics", &[(header::HOST, host)]),
+                None,
+                "{host}"
+            );
         }
-        assert_eq!(verdict(&guard, "/metrics", &[(header::HOST, "evil.example:8080")]), Some(403));
+        assert_eq!(
+            verdict(&guard, "/metrics", &[(header::HOST, "evil.example:8080")]),
+            Some(403)
+        );
         assert_eq!(verdict(&guard, "/metrics", &[]), Some(403));
     }
 
@@ -106,7 +132,10 @@ mod tests {
         let host = (header::HOST, "127.0.0.1:8080");
         let other = (header::ORIGIN, "http://evil.example");
         let own = (header::ORIGIN, "http://127.0.0.1:8080");
-        assert_eq!(verdict(&guard, "/api/v1/drain", &[host.clone(), other]), Some(403));
+        assert_eq!(
+            verdict(&guard, "/api/v1/drain", &[host.clone(), other]),
+            Some(403)
+        );
         assert_eq!(verdict(&guard, "/api/v1/drain", &[host, own]), None);
     }
 
@@ -115,10 +144,22 @@ mod tests {
         let guard = Guard::new(Some(Token::new("0123456789abcdef".to_owned())));
         let host = (header::HOST, "edge.example");
         let bearer = |value| [host.clone(), (header::AUTHORIZATION, value)];
-        assert_eq!(verdict(&guard, "/api/v1/calls", std::slice::from_ref(&host)), Some(401));
-        assert_eq!(verdict(&guard, "/api/v1/calls", &bearer("Bearer 0123456789abcdeX")), Some(401));
-        assert_eq!(verdict(&guard, "/api/v1/calls", &bearer("Basic 0123456789abcdef")), Some(401));
-        assert_eq!(verdict(&guard, "/api/v1/calls", &bearer("Bearer 0123456789abcdef")), None);
+        assert_eq!(
+            verdict(&guard, "/api/v1/calls", std::slice::from_ref(&host)),
+            Some(401)
+        );
+        assert_eq!(
+            verdict(&guard, "/api/v1/calls", &bearer("Bearer 0123456789abcdeX")),
+            Some(401)
+        );
+        assert_eq!(
+            verdict(&guard, "/api/v1/calls", &bearer("Basic 0123456789abcdef")),
+            Some(401)
+        );
+        assert_eq!(
+            verdict(&guard, "/api/v1/calls", &bearer("Bearer 0123456789abcdef")),
+            None
+        );
         assert_eq!(verdict(&guard, "/healthz", &[host]), None);
     }
 }

@@ -24,7 +24,11 @@ struct Served {
 
 /// A UDP port that is free now.
 fn free_port() -> u16 {
-    UdpSocket::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
+    UdpSocket::bind("127.0.0.1:0")
+        .unwrap()
+        .local_addr()
+        .unwrap()
+        .port()
 }
 
 fn config_text() -> String {
@@ -41,30 +45,55 @@ impl Served {
         std::fs::create_dir_all(&folder).unwrap();
         let (file, text) = (folder.join("trunkline.toml"), config_text());
         std::fs::write(&file, &text).unwrap();
-        let config = config::judge(&file, &text, &|_| Err(String::new())).config.unwrap();
+        let config = config::judge(&file, &text, &|_| Err(String::new()))
+            .config
+            .unwrap();
         let engine = Engine::start(&EngineConfig {
             plan: Arc::new(config::plan::make(&config, 1, None).unwrap()),
             interfaces: config.interfaces.clone(),
             io: Io::Socket,
             cores: vec![0],
             busy_poll: false,
-            capacity: Capacity { calls: 64, ..Capacity::default() },
+            capacity: Capacity {
+                calls: 64,
+                ..Capacity::default()
+            },
         })
         .unwrap();
         let edge = Arc::new(Edge::new(Arc::new(engine), &config, file, "socket"));
-        let context = Context { edge: Arc::clone(&edge), metrics: Arc::new(Metrics::default()) };
-        let router = router(context, Guard::new(token.map(|token| Token::new(token.to_owned()))));
+        let context = Context {
+            edge: Arc::clone(&edge),
+            metrics: Arc::new(Metrics::default()),
+        };
+        let router = router(
+            context,
+            Guard::new(token.map(|token| Token::new(token.to_owned()))),
+        );
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = listener.local_addr().unwrap();
-        let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
+        let runtime = tokio::runtime::Builder::new_multi_thread()
+            .worker_threads(1)
+            .enable_all()
+            .build()
+            .unwrap();
         runtime.spawn(server::serve(listener, router));
-        Self { address, folder, edge, _runtime: runtime }
+        Self {
+            address,
+            folder,
+            edge,
+            _runtime: runtime,
+        }
     }
 
     /// Sends a request and returns status and body.
     fn ask(&self, method: &str, path: &str, head: &str) -> (u16, String) {
         let mut stream = TcpStream::connect(self.address).unwrap();
-        write!(stream, "{method} {path} HTTP/1.1\r\nHost: {}\r\nConnection: close\r\n{head}\r\n", self.address).unwrap();
+        write!(
+            stream,
+            "{method} {path} HTTP/1.1\r\nHost: {}\r\nConnection: close\r\n{head}\r\n",
+            self.address
+        )
+        .unwrap();
         let mut text = String::new();
         stream.read_to_string(&mut text).unwrap();
         let (head, body) = text.split_once("\r\n\r\n").unwrap();
@@ -73,7 +102,10 @@ impl Served {
 
     fn json(&self, method: &str, path: &str) -> (u16, Value) {
         let (status, body) = self.ask(method, path, "");
-        (status, serde_json::from_str(&body).unwrap_or_else(|error| panic!("{path}: {error}: {body}")))
+        (
+            status,
+            serde_json::from_str(&body).unwrap_or_else(|error| panic!("{path}: {error}: {body}")),
+        )
     }
 }
 
@@ -90,7 +122,11 @@ fn assert_fits(document: &Value, schema: &Value, value: &Value, place: &str) {
         return assert_fits(document, &document["components"]["schemas"][name], value, place);
     }
     if let Some(choices) = schema["oneOf"].as_array() {
-        return if value.is_null() { () } else { assert_fits(document, &choices[0], value, place) };
+        return if value.is_null() {
+            ()
+        } else {
+            assert_fits(document, &choices[0], value, place)
+        };
     }
     let kinds: Vec<&str> = match &schema["type"] {
         Value::String(kind) => vec![kind],
@@ -110,7 +146,9 @@ fn assert_fits(document: &Value, schema: &Value, value: &Value, place: &str) {
     assert!(kinds.iter().any(fits), "{place}: {value} is none of {kinds:?}");
     if let (Some(object), Some(properties)) = (value.as_object(), schema["properties"].as_object()) {
         for (key, inner) in object {
-            let described = properties.get(key).unwrap_or_else(|| panic!("{place}.{key} is not in the document"));
+            let described = properties
+                .get(key)
+                .unwrap_or_else(|| panic!("{place}.{key} is not in the document"));
             assert_fits(document, described, inner, &format!("{place}.{key}"));
         }
         for key in schema["required"].as_array().into_iter().flatten() {
@@ -133,10 +171,17 @@ fn every_route_is_documented_and_answers_as_documented() {
     for (path, operations) in document["paths"].as_object().unwrap() {
         for (method, operation) in operations.as_object().unwrap() {
             let url = path.replace("{id}", "no-such-call");
-            let url = if url.ends_with("explain") { format!("{url}?from=pbx&number=3125550123") } else { url };
+            let url = if url.ends_with("explain") {
+                format!("{url}?from=pbx&number=3125550123")
+            } else {
+                url
+            };
             let (status, body) = served.ask(&method.to_uppercase(), &url, "");
             let response = &operation["responses"][status.to_string()];
-            assert!(response.is_object(), "{method} {path}: {status} is not documented: {body}");
+            assert!(
+                response.is_object(),
+                "{method} {path}: {status} is not documented: {body}"
+            );
             if let Some(content) = response["content"].get("application/json") {
                 let value = serde_json::from_str(&body).unwrap();
                 assert_fits(&document, &content["schema"], &value, path);
@@ -149,8 +194,17 @@ fn every_route_is_documented_and_answers_as_documented() {
 fn the_contract_has_these_routes() {
     let paths: BTreeSet<String> = document()["paths"].as_object().unwrap().keys().cloned().collect();
     for path in [
-        "/healthz", "/metrics", "/api/v1/openapi.json", "/api/v1/status", "/api/v1/calls", "/api/v1/calls/{id}",
-        "/api/v1/calls/{id}/ladder", "/api/v1/trunks", "/api/v1/routes/explain", "/api/v1/reload", "/api/v1/drain",
+        "/healthz",
+        "/metrics",
+        "/api/v1/openapi.json",
+        "/api/v1/status",
+        "/api/v1/calls",
+        "/api/v1/calls/{id}",
+        "/api/v1/calls/{id}/ladder",
+        "/api/v1/trunks",
+        "/api/v1/routes/explain",
+        "/api/v1/reload",
+        "/api/v1/drain",
     ] {
         assert!(paths.contains(path), "{path}");
     }
@@ -159,14 +213,32 @@ fn the_contract_has_these_routes() {
 #[test]
 fn a_served_edge_tells_how_it_is() {
     let served = Served::new(None);
-    assert_eq!(served.json("GET", "/healthz"), (200, serde_json::json!({ "state": "serving" })));
+    assert_eq!(
+        served.json("GET", "/healthz"),
+        (200, serde_json::json!({ "state": "serving" }))
+    );
     let (_, status) = served.json("GET", "/api/v1/status");
-    assert_eq!((status["node"].as_str(), status["io"].as_str()), (Some("bench"), Some("socket")));
-    assert_eq!((status["calls_active"].as_u64(), status["packets"]["unaccounted"].as_i64()), (Some(0), Some(0)));
+    assert_eq!(
+        (status["node"].as_str(), status["io"].as_str()),
+        (Some("bench"), Some("socket"))
+    );
+    assert_eq!(
+        (
+            status["calls_active"].as_u64(),
+            status["packets"]["unaccounted"].as_i64()
+        ),
+        (Some(0), Some(0))
+    );
     let (_, trunks) = served.json("GET", "/api/v1/trunks");
-    assert_eq!((trunks[0]["name"].as_str(), trunks[1]["name"].as_str()), (Some("pbx"), Some("carrier")));
+    assert_eq!(
+        (trunks[0]["name"].as_str(), trunks[1]["name"].as_str()),
+        (Some("pbx"), Some("carrier"))
+    );
     let (_, way) = served.json("GET", "/api/v1/routes/explain?from=pbx&number=%2B13125550123");
-    assert_eq!((way["trunks"][0]["trunk"].as_str(), way["live"].as_bool()), (Some("carrier"), Some(true)));
+    assert_eq!(
+        (way["trunks"][0]["trunk"].as_str(), way["live"].as_bool()),
+        (Some("carrier"), Some(true))
+    );
     assert_eq!(served.json("GET", "/api/v1/nothing").0, 404);
     assert_eq!(served.json("PUT", "/api/v1/calls").0, 405);
 }
@@ -176,7 +248,10 @@ fn a_drained_edge_is_not_healthy_but_answers() {
     let served = Served::new(None);
     let (status, drained) = served.json("POST", "/api/v1/drain");
     assert_eq!((status, drained["draining"].as_bool()), (200, Some(true)));
-    assert_eq!(served.json("GET", "/healthz"), (503, serde_json::json!({ "state": "draining" })));
+    assert_eq!(
+        served.json("GET", "/healthz"),
+        (503, serde_json::json!({ "state": "draining" }))
+    );
     assert!(served.edge.engine.is_draining());
 }
 
@@ -186,7 +261,11 @@ fn a_reload_says_what_changed_and_refuses_what_is_wrong() {
     let file = &served.edge.config_file;
     let text = std::fs::read_to_string(file).unwrap();
     let (status, same) = served.json("POST", "/api/v1/reload");
-    assert_eq!((status, same["changes"].as_array().map(Vec::len)), (200, Some(0)), "{same}");
+    assert_eq!(
+        (status, same["changes"].as_array().map(Vec::len)),
+        (200, Some(0)),
+        "{same}"
+    );
     std::fs::write(file, text.replace("127.0.0.1:15071", "127.0.0.1:15072")).unwrap();
     let (_, moved) = served.json("POST", "/api/v1/reload");
     assert_eq!(moved["changes"].as_array().map(Vec::len), Some(2), "{moved}");
@@ -194,10 +273,19 @@ fn a_reload_says_what_changed_and_refuses_what_is_wrong() {
     std::fs::write(file, text.replace("trunk = \"pbx\"", "trunk = \"pxb\"")).unwrap();
     let (status, wrong) = served.json("POST", "/api/v1/reload");
     assert_eq!(status, 422);
-    assert!(wrong["details"][0].as_str().unwrap().contains("there is no trunk \"pxb\""), "{wrong}");
+    assert!(
+        wrong["details"][0]
+            .as_str()
+            .unwrap()
+            .contains("there is no trunk \"pxb\""),
+        "{wrong}"
+    );
     std::fs::write(file, text.replace("21000-21999", "21000-21899")).unwrap();
     let (status, zone) = served.json("POST", "/api/v1/reload");
-    assert!(status == 422 && zone["details"][0].as_str().unwrap().contains("restart"), "{zone}");
+    assert!(
+        status == 422 && zone["details"][0].as_str().unwrap().contains("restart"),
+        "{zone}"
+    );
     assert_eq!(served.edge.engine.plan().epoch, 3);
 }
 
@@ -209,18 +297,43 @@ fn metrics_are_all_there_with_help_and_type() {
     let documented = include_str!("../../../../docs/operations/metrics.md");
     for line in text.lines().filter(|line| !line.starts_with('#')) {
         let name = line.split(['{', ' ']).next().unwrap();
-        let base = ["_bucket", "_sum", "_count"].iter().find_map(|end| name.strip_suffix(end)).unwrap_or(name);
-        let has_type = text.contains(&format!("# TYPE {name} ")) || text.contains(&format!("# TYPE {base} histogram"));
+        let base = ["_bucket", "_sum", "_count"]
+            .iter()
+            .find_map(|end| name.strip_suffix(end))
+            .unwrap_or(name);
+        let has_type =
+            text.contains(&format!("# TYPE {name} ")) || text.contains(&format!("# TYPE {base} histogram"));
         assert!(has_type, "{line}");
         let short = base.strip_prefix("trunkline_").unwrap();
-        assert!(documented.contains(&format!("`{short}`")) || documented.contains(&format!("`{}`", name.strip_prefix("trunkline_").unwrap())), "{name}");
+        assert!(
+            documented.contains(&format!("`{short}`"))
+                || documented.contains(&format!("`{}`", name.strip_prefix("trunkline_").unwrap())),
+            "{name}"
+        );
     }
     for name in [
-        "calls_active", "calls_total", "call_setup_seconds", "sip_retransmissions_total", "sip_parse_errors_total", "packets_total",
-        "bytes_total", "drops_total", "flows_active", "packet_latency_seconds", "worker_busy_ratio", "trunk_up",
-        "limit_rejections_total", "bans_active", "cdr_queued", "build_info", "packets_unaccounted",
+        "calls_active",
+        "calls_total",
+        "call_setup_seconds",
+        "sip_retransmissions_total",
+        "sip_parse_errors_total",
+        "packets_total",
+        "bytes_total",
+        "drops_total",
+        "flows_active",
+        "packet_latency_seconds",
+        "worker_busy_ratio",
+        "trunk_up",
+        "limit_rejections_total",
+        "bans_active",
+        "cdr_queued",
+        "build_info",
+        "packets_unaccounted",
     ] {
-        assert!(text.contains(&format!("# HELP trunkline_{name} ")), "{name}\n{text}");
+        assert!(
+            text.contains(&format!("# HELP trunkline_{name} ")),
+            "{name}\n{text}"
+        );
     }
 }
 
@@ -228,14 +341,28 @@ fn metrics_are_all_there_with_help_and_type() {
 fn a_token_is_wanted_where_there_is_one() {
     let served = Served::new(Some("0123456789abcdef"));
     assert_eq!(served.ask("GET", "/api/v1/status", "").0, 401);
-    assert_eq!(served.ask("GET", "/api/v1/status", "Authorization: Bearer 0123456789abcdef\r\n").0, 200);
+    assert_eq!(
+        served
+            .ask(
+                "GET",
+                "/api/v1/status",
+                "Authorization: Bearer 0123456789abcdef\r\n"
+            )
+            .0,
+        200
+    );
     assert_eq!(served.ask("GET", "/healthz", "").0, 200);
 }
 
 #[test]
 fn a_foreign_page_cannot_drain_the_edge() {
     let served = Served::new(None);
-    assert_eq!(served.ask("POST", "/api/v1/drain", "Origin: http://evil.example\r\n").0, 403);
+    assert_eq!(
+        served
+            .ask("POST", "/api/v1/drain", "Origin: http://evil.example\r\n")
+            .0,
+        403
+    );
     assert!(!served.edge.engine.is_draining());
     assert!(FilePath::new(&served.folder).exists());
 }

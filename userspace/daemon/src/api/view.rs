@@ -308,7 +308,9 @@ impl CallInFull {
             a_leg: detail.map(|detail| Leg::of(&detail.a)),
             b_leg: detail.and_then(|detail| detail.b.as_ref()).map(Leg::of),
             codec: detail.and_then(|detail| known(&detail.codec)),
-            flows: detail.map(|detail| detail.flows.iter().map(Flow::of).collect()).unwrap_or_default(),
+            flows: detail
+                .map(|detail| detail.flows.iter().map(Flow::of).collect())
+                .unwrap_or_default(),
             config_epoch: detail.map(|detail| detail.config_epoch),
             messages,
         }
@@ -343,13 +345,18 @@ impl Flow {
 
 impl TrunkState {
     pub(crate) fn all(plan: &RoutePlan, clock: &WallClock) -> Vec<Self> {
-        plan.trunks.iter().map(|trunk| Self::of(plan, trunk, clock)).collect()
+        plan.trunks
+            .iter()
+            .map(|trunk| Self::of(plan, trunk, clock))
+            .collect()
     }
 
     fn of(plan: &RoutePlan, trunk: &Trunk, clock: &WallClock) -> Self {
         Self {
             name: trunk.name.clone(),
-            zone: plan.zone(trunk.zone).map_or_else(String::new, |zone| zone.name.clone()),
+            zone: plan
+                .zone(trunk.zone)
+                .map_or_else(String::new, |zone| zone.name.clone()),
             up: trunk.state.is_up(),
             calls_in: trunk.state.active(Direction::In),
             calls_out: trunk.state.active(Direction::Out),
@@ -357,7 +364,9 @@ impl TrunkState {
             cps_limit: trunk.limits.cps,
             bandwidth_bps: trunk.state.bandwidth_bps(),
             bandwidth_limit_bps: trunk.limits.bandwidth_bps,
-            peers: (0..trunk.peers.len()).filter_map(|index| PeerState::of(trunk, index, clock)).collect(),
+            peers: (0..trunk.peers.len())
+                .filter_map(|index| PeerState::of(trunk, index, clock))
+                .collect(),
         }
     }
 }

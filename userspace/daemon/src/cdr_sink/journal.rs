@@ -32,7 +32,14 @@ impl Journal {
         }
         let (file, len) = open_at_end(&config.file)?;
         let (rotate_size, keep) = (config.rotate_size, config.keep);
-        Ok(Self { path: config.file.clone(), file, len, rotate_size, keep, is_dirty: false })
+        Ok(Self {
+            path: config.file.clone(),
+            file,
+            len,
+            rotate_size,
+            keep,
+            is_dirty: false,
+        })
     }
 
     pub(crate) fn path(&self) -> &Path {
@@ -109,14 +116,21 @@ impl Journal {
         if self.keep == 0 {
             return Ok(());
         }
-        let (Some(folder), Some(name)) = (self.path.parent(), self.path.file_name().and_then(|name| name.to_str())) else {
+        let (Some(folder), Some(name)) = (
+            self.path.parent(),
+            self.path.file_name().and_then(|name| name.to_str()),
+        ) else {
             return Ok(());
         };
         let prefix = format!("{name}.");
         let mut aside: Vec<PathBuf> = fs::read_dir(folder)?
             .filter_map(Result::ok)
             .map(|entry| entry.path())
-            .filter(|path| path.file_name().and_then(|name| name.to_str()).is_some_and(|name| name.starts_with(&prefix)))
+            .filter(|path| {
+                path.file_name()
+                    .and_then(|name| name.to_str())
+                    .is_some_and(|name| name.starts_with(&prefix))
+            })
             .collect();
         // The names sort by time.
         aside.sort();
@@ -129,7 +143,12 @@ impl Journal {
 }
 
 fn open_at_end(path: &Path) -> io::Result<(File, u64)> {
-    let mut file = OpenOptions::new().create(true).truncate(false).read(true).write(true).open(path)?;
+    let mut file = OpenOptions::new()
+        .create(true)
+        .truncate(false)
+        .read(true)
+        .write(true)
+        .open(path)?;
     let mut len = file.seek(SeekFrom::End(0))?;
     if len > 0 {
         let mut last = [0];

@@ -85,7 +85,8 @@ impl<'r> Line<'r> {
 
     /// Appends the line and its end.
     pub(crate) fn append_to(&self, lines: &mut Vec<u8>) {
-        serde_json::to_writer(&mut *lines, self).expect("strings and numbers always are JSON, and a Vec takes all of it");
+        serde_json::to_writer(&mut *lines, self)
+            .expect("strings and numbers always are JSON, and a Vec takes all of it");
         lines.push(b'\n');
     }
 }

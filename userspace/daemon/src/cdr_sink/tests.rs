@@ -16,7 +16,12 @@ impl Folder {
     }
 
     fn config(&self, rotate_size: u64, keep: usize) -> Cdr {
-        Cdr { file: self.0.join("cdr.jsonl"), rotate_size, keep, sync: CdrSync::Batch }
+        Cdr {
+            file: self.0.join("cdr.jsonl"),
+            rotate_size,
+            keep,
+            sync: CdrSync::Batch,
+        }
     }
 
     fn read(&self, name: &str) -> String {
@@ -24,8 +29,10 @@ impl Folder {
     }
 
     fn names(&self) -> Vec<String> {
-        let mut names: Vec<String> =
-            fs::read_dir(&self.0).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
+        let mut names: Vec<String> = fs::read_dir(&self.0)
+            .unwrap()
+            .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+            .collect();
         names.sort();
         names
     }
@@ -62,7 +69,12 @@ fn record(attempt: u32) -> CdrRecord {
         ended_by: EndedBy::Caller,
         codec: "PCMU".to_owned(),
         tier: Tier::Worker,
-        from_caller: MediaTotals { packets: 3_000, bytes: 516_000, lost: 2, jitter_ns: 1_234_567 },
+        from_caller: MediaTotals {
+            packets: 3_000,
+            bytes: 516_000,
+            lost: 2,
+            jitter_ns: 1_234_567,
+        },
         config_epoch: 4,
         ..CdrRecord::default()
     }
@@ -97,23 +109,41 @@ fn a_record_has_every_key_of_the_contract() {
 fn everything_queued_is_written_before_the_sink_ends() {
     let folder = Folder::new("finish");
     let queue: Mutex<VecDeque<CdrRecord>> = Mutex::new((1..=1000).map(record).collect());
-    let sink = CdrSink::start(&folder.config(1 << 30, 0), Box::new(move || queue.lock().unwrap().pop_front().map(Box::new))).unwrap();
+    let sink = CdrSink::start(
+        &folder.config(1 << 30, 0),
+        Box::new(move || queue.lock().unwrap().pop_front().map(Box::new)),
+    )
+    .unwrap();
     sink.finish();
     let text = folder.read("cdr.jsonl");
     assert_eq!(text.lines().count(), 1000);
-    assert!(text.lines().all(|line| serde_json::from_str::<serde_json::Value>(line).is_ok()));
+    assert!(
+        text.lines()
+            .all(|line| serde_json::from_str::<serde_json::Value>(line).is_ok())
+    );
 }
 
 #[test]
 fn a_large_file_is_set_aside_and_old_ones_go() {
     let folder = Folder::new("rotate");
     let mut journal = Journal::open(&folder.config(20, 2)).unwrap();
-    for line in ["first-first-first\n", "second-second-sec\n", "third-third-third\n", "fourth\n", "fifth\n"] {
+    for line in [
+        "first-first-first\n",
+        "second-second-sec\n",
+        "third-third-third\n",
+        "fourth\n",
+        "fifth\n",
+    ] {
         journal.append(line.as_bytes()).unwrap();
     }
     assert_eq!(folder.names().len(), 3, "{:?}", folder.names());
     assert_eq!(folder.read("cdr.jsonl"), "fourth\nfifth\n");
-    let aside: Vec<String> = folder.names().into_iter().filter(|name| name != "cdr.jsonl").map(|name| folder.read(&name)).collect();
+    let aside: Vec<String> = folder
+        .names()
+        .into_iter()
+        .filter(|name| name != "cdr.jsonl")
+        .map(|name| folder.read(&name))
+        .collect();
     assert_eq!(aside, ["second-second-sec\n", "third-third-third\n"]);
 }
 
@@ -136,5 +166,8 @@ fn a_file_that_was_moved_away_is_made_again_on_request() {
     journal.append(b"two\n").unwrap();
     journal.reopen().unwrap();
     journal.append(b"three\n").unwrap();
-    assert_eq!((folder.read("moved"), folder.read("cdr.jsonl")), ("one\ntwo\n".into(), "three\n".into()));
+    assert_eq!(
+        (folder.read("moved"), folder.read("cdr.jsonl")),
+        ("one\ntwo\n".into(), "three\n".into())
+    );
 }

@@ -93,14 +93,26 @@ fn list(common: &Common, client: &Client) -> Result<(), Failure> {
 }
 
 fn phase(call: &Call) -> String {
-    if call.held { format!("{} (held)", call.phase) } else { call.phase.clone() }
+    if call.held {
+        format!("{} (held)", call.phase)
+    } else {
+        call.phase.clone()
+    }
 }
 
-fn show(common: &Common, client: &Client, id: &str, ladder: bool, pcap: Option<&PathBuf>) -> Result<(), Failure> {
+fn show(
+    common: &Common,
+    client: &Client,
+    id: &str,
+    ladder: bool,
+    pcap: Option<&PathBuf>,
+) -> Result<(), Failure> {
     let path = format!("/api/v1/calls/{}", escaped(id));
     if let Some(file) = pcap {
         let capture = client.get_bytes(&format!("{path}/pcap"))?;
-        std::fs::write(file, &capture).with_context(|| format!("cannot write {}", file.display())).map_err(Failure::Failed)?;
+        std::fs::write(file, &capture)
+            .with_context(|| format!("cannot write {}", file.display()))
+            .map_err(Failure::Failed)?;
         eprintln!("{}: {} bytes", file.display(), capture.len());
     }
     if ladder {
@@ -121,7 +133,10 @@ fn show(common: &Common, client: &Client, id: &str, ladder: bool, pcap: Option<&
 
 fn describe(full: &CallInFull) -> String {
     let Some(call) = &full.call else {
-        return format!("call {} has ended; {} SIP messages of it are kept: see --ladder and --pcap\n", full.id, full.messages);
+        return format!(
+            "call {} has ended; {} SIP messages of it are kept: see --ladder and --pcap\n",
+            full.id, full.messages
+        );
     };
     let mut text = pairs(&[
         ("id", full.id.clone()),
@@ -172,7 +187,10 @@ fn describe_leg(name: &str, leg: &Leg) -> String {
     let rows = pairs(&[
         ("  Call-ID", leg.call_id.clone()),
         ("  local", format!("{} tag {}", leg.local, leg.local_tag)),
-        ("  remote", format!("{} tag {}", leg.remote, leg.remote_tag.as_deref().unwrap_or("-"))),
+        (
+            "  remote",
+            format!("{} tag {}", leg.remote, leg.remote_tag.as_deref().unwrap_or("-")),
+        ),
     ]);
     format!("{name}-leg\n{rows}")
 }

@@ -58,7 +58,10 @@ pub(crate) fn require(common: &Common, outcome: Outcome) -> Result<(Config, Vec<
         }
         eprintln!("{}", summary(common, &outcome));
     }
-    outcome.config.map(|config| (config, outcome.problems)).ok_or(Failure::SilentUsage)
+    outcome
+        .config
+        .map(|config| (config, outcome.problems))
+        .ok_or(Failure::SilentUsage)
 }
 
 fn summary(common: &Common, outcome: &Outcome) -> String {

@@ -61,49 +61,92 @@ impl Client {
             }
         };
         if let Some(file) = &common.token_file {
-            let text = std::fs::read_to_string(file).with_context(|| format!("cannot read {}", file.display())).map_err(Failure::Usage)?;
+            let text = std::fs::read_to_string(file)
+                .with_context(|| format!("cannot read {}", file.display()))
+                .map_err(Failure::Usage)?;
             token = Some(text.trim().to_owned());
         }
-        let config = Agent::config_builder().timeout_global(Some(TIMEOUT)).http_status_as_error(false).proxy(None).build();
-        Ok(Self { base, token, agent: Agent::new_with_config(config) })
+        let config = Agent::config_builder()
+            .timeout_global(Some(TIMEOUT))
+            .http_status_as_error(false)
+            .proxy(None)
+            .build();
+        Ok(Self {
+            base,
+            token,
+            agent: Agent::new_with_config(config),
+        })
     }
 
     pub(crate) fn get<T: DeserializeOwned>(&self, path: &str) -> Result<T, NoAnswer> {
-        self.answer(path, self.authorised(self.agent.get(format!("{}{path}", self.base))).call())
+        self.answer(
+            path,
+            self.authorised(self.agent.get(format!("{}{path}", self.base)))
+                .call(),
+        )
     }
 
     pub(crate) fn delete<T: DeserializeOwned>(&self, path: &str) -> Result<T, NoAnswer> {
-        self.answer(path, self.authorised(self.agent.delete(format!("{}{path}", self.base))).call())
+        self.answer(
+            path,
+            self.authorised(self.agent.delete(format!("{}{path}", self.base)))
+                .call(),
+        )
     }
 
     pub(crate) fn post<T: DeserializeOwned>(&self, path: &str) -> Result<T, NoAnswer> {
-        self.answer(path, self.authorised(self.agent.post(format!("{}{path}", self.base))).send_empty())
+        self.answer(
+            path,
+            self.authorised(self.agent.post(format!("{}{path}", self.base)))
+                .send_empty(),
+        )
     }
 
     /// The bytes of an answer that is not JSON.
     pub(crate) fn get_bytes(&self, path: &str) -> Result<Vec<u8>, NoAnswer> {
-        self.body(self.authorised(self.agent.get(format!("{}{path}", self.base))).call())
+        self.body(
+            self.authorised(self.agent.get(format!("{}{path}", self.base)))
+                .call(),
+        )
     }
 
-    fn answer<T: DeserializeOwned>(&self, path: &str, response: Result<Response<ureq::Body>, ureq::Error>) -> Result<T, NoAnswer> {
+    fn answer<T: DeserializeOwned>(
+        &self,
+        path: &str,
+        response: Result<Response<ureq::Body>, ureq::Error>,
+    ) -> Result<T, NoAnswer> {
         let body = self.body(response)?;
         serde_json::from_slice(&body)
-            .with_context(|| format!("{}{path} does not answer as an edge of this version does", self.base))
+            .with_context(|| {
+                format!(
+                    "{}{path} does not answer as an edge of this version does",
+                    self.base
+                )
+            })
             .map_err(NoAnswer::Unreachable)
     }
 
     fn body(&self, response: Result<Response<ureq::Body>, ureq::Error>) -> Result<Vec<u8>, NoAnswer> {
         let unreachable = |error: ureq::Error| {
-            NoAnswer::Unreachable(anyhow::Error::new(error).context(format!("no edge answers at {}", self.base)))
+            NoAnswer::Unreachable(
+                anyhow::Error::new(error).context(format!("no edge answers at {}", self.base)),
+            )
         };
         let mut response = response.map_err(unreachable)?;
         let status = response.status().as_u16();
-        let body = response.body_mut().with_config().limit(ANSWER_MAX).read_to_vec().map_err(unreachable)?;
+        let body = response
+            .body_mut()
+            .with_config()
+            .limit(ANSWER_MAX)
+            .read_to_vec()
+            .map_err(unreachable)?;
         if (200..300).contains(&status) {
             return Ok(body);
         }
-        let fault = serde_json::from_slice(&body)
-            .unwrap_or_else(|_| Fault { error: format!("the edge answers with status {status}"), details: Vec::new() });
+        let fault = serde_json::from_slice(&body).unwrap_or_else(|_| Fault {
+            error: format!("the edge answers with status {status}"),
+            details: Vec::new(),
+        });
         Err(NoAnswer::Refused(status, fault))
     }
 
@@ -127,7 +170,11 @@ fn reachable(listen: SocketAddr) -> SocketAddr {
 
 fn base_url(text: &str) -> String {
     let text = text.trim_end_matches('/');
-    if text.contains("://") { text.to_owned() } else { format!("http://{text}") }
+    if text.contains("://") {
+        text.to_owned()
+    } else {
+        format!("http://{text}")
+    }
 }
 
 /// `text` as a part of a URL's path or query.
@@ -135,7 +182,9 @@ pub(crate) fn escaped(text: &str) -> String {
     let mut escaped = String::with_capacity(text.len());
     for byte in text.bytes() {
         match byte {
-            b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' => escaped.push(char::from(byte)),
+            b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' => {
+                escaped.push(char::from(byte))
+            }
             _ => escaped.push_str(&format!("%{byte:02X}")),
         }
     }
@@ -151,6 +200,9 @@ mod tests {
         assert_eq!(base_url("127.0.0.1:8080/"), "http://127.0.0.1:8080");
         assert_eq!(base_url("http://edge.example/"), "http://edge.example");
         assert_eq!(escaped("+1 202/x"), "%2B1%20202%2Fx");
-        assert_eq!(reachable("0.0.0.0:8080".parse().unwrap()).to_string(), "127.0.0.1:8080");
+        assert_eq!(
+            reachable("0.0.0.0:8080".parse().unwrap()).to_string(),
+            "127.0.0.1:8080"
+        );
     }
 }

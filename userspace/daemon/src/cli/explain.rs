@@ -44,7 +44,11 @@ fn ask(common: &Common, options: &Options) -> Option<Result<Explanation, Failure
         Ok(client) => client,
         Err(failure) => return Some(Err(failure)),
     };
-    let path = format!("/api/v1/routes/explain?from={}&number={}", escaped(&options.from), escaped(&options.number));
+    let path = format!(
+        "/api/v1/routes/explain?from={}&number={}",
+        escaped(&options.from),
+        escaped(&options.number)
+    );
     match client.get(&path) {
         Ok(explanation) => Some(Ok(explanation)),
         // Somebody who names an edge wants that one and no other opinion.
@@ -58,7 +62,8 @@ fn ask(common: &Common, options: &Options) -> Option<Result<Explanation, Failure
 fn by_configuration(common: &Common, options: &Options) -> Result<Explanation, Failure> {
     let (config, _) = check::require(common, check::load(common)?)?;
     let plan = plan::make(&config, 1, None).map_err(|error| Failure::Usage(error.into()))?;
-    explain(&plan, monotonic_now(), &options.from, &options.number, false).map_err(|error| Failure::Usage(error.into()))
+    explain(&plan, monotonic_now(), &options.from, &options.number, false)
+        .map_err(|error| Failure::Usage(error.into()))
 }
 
 fn describe(explanation: &Explanation) -> String {
@@ -66,13 +71,26 @@ fn describe(explanation: &Explanation) -> String {
     let rule = match &explanation.rule {
         None => "none: the call is refused by 404".to_owned(),
         Some(rule) if rule.kind == "did" => format!("[[did]] {}", rule.place),
-        Some(rule) => format!("[[route]] {}, prefix \"{}\", {}", rule.place, rule.prefix, rule.strategy),
+        Some(rule) => format!(
+            "[[route]] {}, prefix \"{}\", {}",
+            rule.place, rule.prefix, rule.strategy
+        ),
     };
     let mut text = pairs(&[
         ("from", explanation.from.clone()),
-        ("number", format!("{} is {}{emergency}", explanation.number, explanation.normalised)),
+        (
+            "number",
+            format!("{} is {}{emergency}", explanation.number, explanation.normalised),
+        ),
         ("rule", rule),
-        ("fails over on", explanation.rule.as_ref().map(|rule| rule.failover_on.join(", ")).unwrap_or_default()),
+        (
+            "fails over on",
+            explanation
+                .rule
+                .as_ref()
+                .map(|rule| rule.failover_on.join(", "))
+                .unwrap_or_default(),
+        ),
     ]);
     if explanation.trunks.is_empty() {
         return text;
@@ -93,7 +111,8 @@ fn describe(explanation: &Explanation) -> String {
             step.zone.clone(),
             health(explanation.live, step),
             headroom(step),
-            step.price.map_or_else(|| "-".to_owned(), |price| format!("{price:.6}")),
+            step.price
+                .map_or_else(|| "-".to_owned(), |price| format!("{price:.6}")),
             step.sent_number.clone(),
         ]);
     }
@@ -124,7 +143,15 @@ fn headroom(step: &Step) -> String {
         parts.push(format!("{limit} calls/s"));
     }
     if let Some(limit) = step.bandwidth_limit_bps {
-        parts.push(format!("{} of {} kbit/s", limit.saturating_sub(step.bandwidth_bps) / 1000, limit / 1000));
+        parts.push(format!(
+            "{} of {} kbit/s",
+            limit.saturating_sub(step.bandwidth_bps) / 1000,
+            limit / 1000
+        ));
     }
-    if parts.is_empty() { "no limit".to_owned() } else { parts.join(", ") }
+    if parts.is_empty() {
+        "no limit".to_owned()
+    } else {
+        parts.join(", ")
+    }
 }

@@ -24,25 +24,46 @@ fn describe(status: &Status) -> String {
     let interfaces: Vec<String> = status
         .interfaces
         .iter()
-        .map(|interface| format!("{} ({}{})", interface.name, interface.mode, if interface.zero_copy { ", zero copy" } else { "" }))
+        .map(|interface| {
+            format!(
+                "{} ({}{})",
+                interface.name,
+                interface.mode,
+                if interface.zero_copy { ", zero copy" } else { "" }
+            )
+        })
         .collect();
     let packets = &status.packets;
     let mut text = pairs(&[
         ("node", format!("{} (trunkline {})", status.node, status.version)),
         ("state", status.state.clone()),
         ("up", format!("{} since {}", age(status.uptime_s), status.started)),
-        ("config", format!("{} epoch {}, {} reloads", status.config_file, status.config_epoch, status.reloads)),
+        (
+            "config",
+            format!(
+                "{} epoch {}, {} reloads",
+                status.config_file, status.config_epoch, status.reloads
+            ),
+        ),
         ("io", format!("{}: {}", status.io, interfaces.join(", "))),
         ("calls", status.calls_active.to_string()),
         ("flows", status.flows_active.to_string()),
         ("port pairs", status.ports_taken.to_string()),
         ("CDRs waiting", status.cdr_queued.to_string()),
-        ("packets in", format!("{} received, {} originated", packets.received, packets.originated)),
+        (
+            "packets in",
+            format!("{} received, {} originated", packets.received, packets.originated),
+        ),
         (
             "packets out",
             format!(
                 "{} sent, {} consumed, {} passed, {} dropped, {} queued, {} unaccounted",
-                packets.sent, packets.consumed, packets.passed, packets.dropped, packets.queued, packets.unaccounted
+                packets.sent,
+                packets.consumed,
+                packets.passed,
+                packets.dropped,
+                packets.queued,
+                packets.unaccounted
             ),
         ),
     ]);
@@ -62,13 +83,19 @@ fn describe(status: &Status) -> String {
     for worker in &status.workers {
         table.row([
             worker.worker.to_string(),
-            worker.core.map_or_else(|| "-".to_owned(), |core| core.to_string()),
+            worker
+                .core
+                .map_or_else(|| "-".to_owned(), |core| core.to_string()),
             worker.tier.clone(),
             worker.calls_active.to_string(),
             worker.flows_active.to_string(),
             format!("{:.1}%", worker.busy_ratio * 100.0),
             format!("{:.0}us", worker.turn_max_us),
-            format!("{} of {}", worker.slots.free + worker.slots.fill, worker.slots.total),
+            format!(
+                "{} of {}",
+                worker.slots.free + worker.slots.fill,
+                worker.slots.total
+            ),
         ]);
     }
     text.push('\n');

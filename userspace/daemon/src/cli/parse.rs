@@ -74,7 +74,11 @@ pub(crate) fn run(common: &Common, options: &Options) -> Result<(), Failure> {
             }
         };
         let file = path.display().to_string();
-        let verdicts = if options.stream { judge_stream(&file, &bytes) } else { vec![judge(&file, &bytes)] };
+        let verdicts = if options.stream {
+            judge_stream(&file, &bytes)
+        } else {
+            vec![judge(&file, &bytes)]
+        };
         for verdict in &verdicts {
             if common.json {
                 println!("{}", serde_json::to_string(verdict).map_err(anyhow::Error::from)?);
@@ -88,7 +92,14 @@ pub(crate) fn run(common: &Common, options: &Options) -> Result<(), Failure> {
 
 fn judge(file: &str, bytes: &[u8]) -> Verdict {
     if is_keepalive(bytes) {
-        return Verdict { file: file.to_owned(), verdict: "keepalive", kind: None, offset: None, answer: None, fields: None };
+        return Verdict {
+            file: file.to_owned(),
+            verdict: "keepalive",
+            kind: None,
+            offset: None,
+            answer: None,
+            fields: None,
+        };
     }
     match parse(bytes) {
         Ok(message) => accepted(file, &message),
@@ -137,7 +148,11 @@ fn rejected(file: &str, bytes: &[u8], error: &ParseError, start: usize) -> Verdi
         verdict: "reject",
         kind: Some(error.kind.as_str()),
         offset: Some(start + error.offset),
-        answer: error.kind.answer().filter(|_| is_answerable).map(|status| status.code()),
+        answer: error
+            .kind
+            .answer()
+            .filter(|_| is_answerable)
+            .map(|status| status.code()),
         fields: None,
     }
 }
@@ -166,19 +181,34 @@ fn accepted(file: &str, message: &Message<'_>) -> Verdict {
         call_id: clean(message.call_id()),
         cseq: format!("{} {}", cseq.number, clean(cseq.method_bytes)),
         contact: first_uri(message, Name::Contact),
-        clen: message.content_length().map(|len| len.to_string()).unwrap_or_default(),
-        max_forwards: message.max_forwards().map(|hops| hops.to_string()).unwrap_or_default(),
+        clen: message
+            .content_length()
+            .map(|len| len.to_string())
+            .unwrap_or_default(),
+        max_forwards: message
+            .max_forwards()
+            .map(|hops| hops.to_string())
+            .unwrap_or_default(),
         rr_n: message.values(Name::RecordRoute).count().to_string(),
         rr_first: first_uri(message, Name::RecordRoute),
         route_n: message.values(Name::Route).count().to_string(),
         route_first: first_uri(message, Name::Route),
         body_len: message.body().len().to_string(),
     };
-    Verdict { file: file.to_owned(), verdict: "accept", kind: None, offset: None, answer: None, fields: Some(fields) }
+    Verdict {
+        file: file.to_owned(),
+        verdict: "accept",
+        kind: None,
+        offset: None,
+        answer: None,
+        fields: Some(fields),
+    }
 }
 
 fn first_uri(message: &Message<'_>, name: Name) -> String {
-    let Some(value) = message.values(name).next() else { return String::new() };
+    let Some(value) = message.values(name).next() else {
+        return String::new();
+    };
     if value == b"*" {
         return "*".to_owned();
     }
@@ -209,12 +239,23 @@ fn describe(verdict: &Verdict) -> String {
     let head = format!("{}: {}", verdict.file, verdict.verdict);
     let Some(fields) = &verdict.fields else {
         let Some(kind) = verdict.kind else { return head };
-        let answer = verdict.answer.map_or("not answered".to_owned(), |status| format!("answered with {status}"));
-        return format!("{head}: {kind} at byte {}, {answer}", verdict.offset.unwrap_or_default());
+        let answer = verdict.answer.map_or("not answered".to_owned(), |status| {
+            format!("answered with {status}")
+        });
+        return format!(
+            "{head}: {kind} at byte {}, {answer}",
+            verdict.offset.unwrap_or_default()
+        );
     };
     let rows = [
         ("  start", format!("{} {}", fields.start, fields.ruri)),
-        ("  via", format!("{} in all, top {} branch {}", fields.via_n, fields.via_sentby, fields.via_branch)),
+        (
+            "  via",
+            format!(
+                "{} in all, top {} branch {}",
+                fields.via_n, fields.via_sentby, fields.via_branch
+            ),
+        ),
         ("  from", format!("{} tag {}", fields.from_uri, fields.from_tag)),
         ("  to", format!("{} tag {}", fields.to_uri, fields.to_tag)),
         ("  call-id", fields.call_id.clone()),
@@ -225,7 +266,10 @@ fn describe(verdict: &Verdict) -> String {
         ("  route", format!("{} {}", fields.route_n, fields.route_first)),
         ("  body", format!("{} bytes", fields.body_len)),
     ];
-    let rows: Vec<(&str, String)> = rows.into_iter().map(|(name, value)| (name, value.trim_end().to_owned())).collect();
+    let rows: Vec<(&str, String)> = rows
+        .into_iter()
+        .map(|(name, value)| (name, value.trim_end().to_owned()))
+        .collect();
     format!("{head}\n{}", table::pairs(&rows).trim_end())
 }
 
@@ -243,19 +287,33 @@ mod tests {
     fn an_accepted_message_shows_its_routing_fields() {
         let verdict = judge("a.sip", INVITE);
         let fields = verdict.fields.as_ref().unwrap();
-        assert_eq!((fields.start.as_str(), fields.cseq.as_str()), ("INVITE", "7 INVITE"));
-        assert_eq!((fields.via_sentby.as_str(), fields.via_n.as_str()), ("192.0.2.20:5061", "1"));
+        assert_eq!(
+            (fields.start.as_str(), fields.cseq.as_str()),
+            ("INVITE", "7 INVITE")
+        );
+        assert_eq!(
+            (fields.via_sentby.as_str(), fields.via_n.as_str()),
+            ("192.0.2.20:5061", "1")
+        );
         assert_eq!(fields.contact, "sip:100@192.0.2.20:5061");
         let json = serde_json::to_value(&verdict).unwrap();
-        assert_eq!((json["verdict"].as_str(), json["to_tag"].as_str()), (Some("accept"), Some("")));
+        assert_eq!(
+            (json["verdict"].as_str(), json["to_tag"].as_str()),
+            (Some("accept"), Some(""))
+        );
         assert!(json.get("kind").is_none());
     }
 
     #[test]
     fn a_rejected_message_shows_why_and_what_it_earns() {
-        let broken = String::from_utf8(INVITE.to_vec()).unwrap().replace("Max-Forwards: 70", "Max-Forwards: x");
+        let broken = String::from_utf8(INVITE.to_vec())
+            .unwrap()
+            .replace("Max-Forwards: 70", "Max-Forwards: x");
         let verdict = judge("a.sip", broken.as_bytes());
-        assert_eq!((verdict.verdict, verdict.kind, verdict.answer), ("reject", Some("bad_max_forwards"), Some(400)));
+        assert_eq!(
+            (verdict.verdict, verdict.kind, verdict.answer),
+            ("reject", Some("bad_max_forwards"), Some(400))
+        );
     }
 
     #[test]
@@ -263,7 +321,10 @@ mod tests {
         let mut stream = b"\r\n\r\n".to_vec();
         stream.extend_from_slice(INVITE);
         stream.extend_from_slice(INVITE);
-        let verdicts: Vec<&str> = judge_stream("a", &stream).iter().map(|verdict| verdict.verdict).collect();
+        let verdicts: Vec<&str> = judge_stream("a", &stream)
+            .iter()
+            .map(|verdict| verdict.verdict)
+            .collect();
         assert_eq!(verdicts, ["accept", "accept"]);
         assert_eq!(judge_stream("a", b"\r\n\r\n")[0].verdict, "keepalive");
     }

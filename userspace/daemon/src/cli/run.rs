@@ -46,9 +46,18 @@ fn serve(common: &Common, config: &Config) -> anyhow::Result<()> {
     caps::drop_all_but(Keep::Nothing).context("cannot give up capabilities")?;
     let engine = Arc::new(started.engine);
     let source = Arc::clone(&engine);
-    let sink = CdrSink::start(&config.cdr, Box::new(move || source.take_cdr()))
-        .with_context(|| format!("cannot write call detail records to {}", config.cdr.file.display()))?;
-    let edge = Arc::new(Edge::new(Arc::clone(&engine), config, common.config.clone(), started.io));
+    let sink = CdrSink::start(&config.cdr, Box::new(move || source.take_cdr())).with_context(|| {
+        format!(
+            "cannot write call detail records to {}",
+            config.cdr.file.display()
+        )
+    })?;
+    let edge = Arc::new(Edge::new(
+        Arc::clone(&engine),
+        config,
+        common.config.clone(),
+        started.io,
+    ));
     let served = serve_admin(&edge, &sink, listener, config);
     drop(edge);
     let ended = end(engine, sink);
@@ -56,10 +65,21 @@ fn serve(common: &Common, config: &Config) -> anyhow::Result<()> {
 }
 
 /// Serves the admin interface and the signals until the edge shall end.
-fn serve_admin(edge: &Arc<Edge>, sink: &CdrSink, listener: TcpListener, config: &Config) -> anyhow::Result<()> {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().context("cannot start the admin interface")?;
+fn serve_admin(
+    edge: &Arc<Edge>,
+    sink: &CdrSink,
+    listener: TcpListener,
+    config: &Config,
+) -> anyhow::Result<()> {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .context("cannot start the admin interface")?;
     let metrics = Arc::new(Metrics::default());
-    let context = api::Context { edge: Arc::clone(edge), metrics: Arc::clone(&metrics) };
+    let context = api::Context {
+        edge: Arc::clone(edge),
+        metrics: Arc::clone(&metrics),
+    };
     let router = api::router(context, Guard::new(config.admin.token.clone()));
     let reason = runtime.block_on(async {
         let looked = Arc::clone(edge);
@@ -99,9 +119,16 @@ fn end(engine: Arc<Engine>, sink: CdrSink) -> anyhow::Result<()> {
     };
     let (stopped, records) = engine.stop();
     if let Some(mut journal) = journal {
-        journal.append_records(&records).context("cannot write the last call detail records")?;
+        journal
+            .append_records(&records)
+            .context("cannot write the last call detail records")?;
     }
-    info!(calls = stopped.calls, flows = stopped.flows, ports = stopped.ports, "stopped");
+    info!(
+        calls = stopped.calls,
+        flows = stopped.flows,
+        ports = stopped.ports,
+        "stopped"
+    );
     if stopped.panicked > 0 {
         anyhow::bail!("{} worker(s) ended by a panic", stopped.panicked);
     }

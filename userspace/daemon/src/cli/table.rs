@@ -18,7 +18,10 @@ pub(crate) struct Table {
 
 impl Table {
     pub(crate) fn new(columns: &[(&'static str, Align)]) -> Self {
-        Self { columns: columns.to_vec(), rows: Vec::new() }
+        Self {
+            columns: columns.to_vec(),
+            rows: Vec::new(),
+        }
     }
 
     pub(crate) fn row(&mut self, cells: impl IntoIterator<Item = String>) {
@@ -27,7 +30,11 @@ impl Table {
 
     /// The table as text; no blanks at line ends.
     pub(crate) fn render(&self) -> String {
-        let mut widths: Vec<usize> = self.columns.iter().map(|(name, _)| name.chars().count()).collect();
+        let mut widths: Vec<usize> = self
+            .columns
+            .iter()
+            .map(|(name, _)| name.chars().count())
+            .collect();
         for row in &self.rows {
             for (width, cell) in widths.iter_mut().zip(row) {
                 *width = (*width).max(cell.chars().count());
@@ -57,7 +64,11 @@ impl Table {
 
 /// Name and value pairs below each other, values aligned.
 pub(crate) fn pairs(rows: &[(&str, String)]) -> String {
-    let width = rows.iter().map(|(name, _)| name.chars().count()).max().unwrap_or(0);
+    let width = rows
+        .iter()
+        .map(|(name, _)| name.chars().count())
+        .max()
+        .unwrap_or(0);
     let mut text = String::new();
     for (name, value) in rows {
         let _ = writeln!(text, "{name:<width$}  {value}");
@@ -85,11 +96,17 @@ mod tests {
         let mut table = Table::new(&[("TRUNK", Align::Left), ("CALLS", Align::Right)]);
         table.row(["pbx".to_owned(), "7".to_owned()]);
         table.row(["carrier-a".to_owned(), "123456".to_owned()]);
-        assert_eq!(table.render(), "TRUNK       CALLS\npbx             7\ncarrier-a  123456\n");
+        assert_eq!(
+            table.render(),
+            "TRUNK       CALLS\npbx             7\ncarrier-a  123456\n"
+        );
     }
 
     #[test]
     fn ages_keep_two_units() {
-        assert_eq!([age(5), age(185), age(7_620), age(356_400)], ["5s", "3m05s", "2h07m", "4d03h"]);
+        assert_eq!(
+            [age(5), age(185), age(7_620), age(356_400)],
+            ["5s", "3m05s", "2h07m", "4d03h"]
+        );
     }
 }

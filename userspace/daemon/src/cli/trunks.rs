@@ -78,7 +78,11 @@ fn kilobits(bits: u64) -> String {
 }
 
 fn address(peer: &PeerState) -> String {
-    if peer.up { peer.address.clone() } else { format!("{} DOWN", peer.address) }
+    if peer.up {
+        peer.address.clone()
+    } else {
+        format!("{} DOWN", peer.address)
+    }
 }
 
 fn options(peer: &PeerState) -> String {

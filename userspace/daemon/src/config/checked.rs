@@ -1,6 +1,8 @@
 //! The configuration as it is meant: every value judged, every name resolved, every default filled in.
 
+mod peer;
 mod routing;
+mod service;
 mod trunk;
 mod zone;
 
@@ -15,20 +17,17 @@ use tracing_subscriber::EnvFilter;
 use trunkline_call::plan;
 
 use crate::config::{
-    address::{self, Resolve},
+    address::Resolve,
     file::{self, File},
     problem::Problems,
     quantity,
     section::{Number, Text},
 };
 
-/// Where things lie unless the configuration says otherwise.
+/// Where the edge writes unless the configuration says otherwise.
 const STATE_DIR: &str = "/var/lib/trunkline";
-const ADMIN_LISTEN: &str = "127.0.0.1:8080";
 /// More workers than this could not be named by one byte of what they mint with room to spare.
 const WORKERS_MAX: usize = 64;
-/// Shorter tokens can be guessed.
-const TOKEN_LEN_MIN: usize = 16;
 
 /// The whole configuration.
 #[derive(Debug)]
@@ -146,7 +145,7 @@ pub(crate) struct Calls {
 /// judged too; it may be used only if `problems` holds no error.
 pub(crate) fn check(file: &File, base: &Path, resolve: Resolve<'_>, problems: &mut Problems<'_>) -> Config {
     let node = check_node(&file.node, base, problems);
-    let cdr = check_cdr(&file.cdr, &node.state_dir, problems);
+    let cdr = service::check_cdr(&file.cdr, &node.state_dir, problems);
     let mut interfaces = Vec::new();
     let zones = zone::check_all(&file.zones, &mut interfaces, problems);
     let trunks = trunk::check_all(&file.trunks, &zones, resolve, problems);
@@ -154,7 +153,7 @@ pub(crate) fn check(file: &File, base: &Path, resolve: Resolve<'_>, problems: &m
     Config {
         node,
         dataplane: check_dataplane(&file.dataplane, problems),
-        admin: check_admin(&file.admin, base, problems),
+        admin: service::check_admin(&file.admin, base, problems),
         cdr,
         calls: check_calls(&file.calls, problems),
         interfaces,
@@ -265,97 +264,6 @@ fn check_cores(cores: &[Number], problems: &mut Problems<'_>) -> Option<Vec<usiz
         );
     }
     (!list.is_empty()).then_some(list)
-}
-
-fn check_admin(admin: &file::Admin, base: &Path, problems: &mut Problems<'_>) -> Admin {
-    let default = SocketAddr::from(([127, 0, 0, 1], 8080));
-    debug_assert_eq!(default.to_string(), ADMIN_LISTEN);
-    let token = admin
-        .token_file
-        .as_ref()
-        .and_then(|path| check_token(path, base, problems));
-    let listen = admin.listen.as_ref().and_then(|text| {
-        let address = problems.keep(&text.span(), address::socket_address(text.get_ref()))?;
-        if !address.ip().is_loopback() && admin.token_file.is_none() {
-            problems.error(
-                &text.span(),
-                format!("the admin interface would be open to everyone at {address}"),
-                "listen on 127.0.0.1 or [::1], or set token_file",
-            );
-        }
-        Some(address)
-    });
-    Admin {
-        listen: listen.unwrap_or(default),
-        token,
-    }
-}
-
-fn check_token(path: &Text, base: &Path, problems: &mut Problems<'_>) -> Option<Token> {
-    let file = base.join(path.get_ref());
-    let text = match std::fs::read_to_string(&file) {
-        Ok(text) => text,
-        Err(error) => {
-            problems.error(
-                &path.span(),
-                format!("cannot read {}: {error}", file.display()),
-                "make one: openssl rand -hex 32 > FILE; chmod 600 FILE",
-            );
-            return None;
-        }
-    };
-    let secret = text.trim();
-    if secret.len() < TOKEN_LEN_MIN || !secret.bytes().all(|byte| byte.is_ascii_graphic()) {
-        problems.error(
-            &path.span(),
-            format!("{} holds no usable token", file.display()),
-            format!("at least {TOKEN_LEN_MIN} printable characters without spaces: openssl rand -hex 32"),
-        );
-        return None;
-    }
-    Some(Token::new(secret.to_owned()))
-}
-
-fn check_cdr(cdr: &file::Cdr, state_dir: &Path, problems: &mut Problems<'_>) -> Cdr {
-    const ROTATE_SIZE: u64 = 64_000_000;
-    const ROTATE_SIZE_MIN: u64 = 4_096;
-    let name = cdr
-        .file
-        .as_ref()
-        .map_or("cdr.jsonl", |file| file.get_ref().as_str());
-    if let Some(file) = &cdr.file
-        && (Path::new(name).is_absolute()
-            || Path::new(name).components().any(|part| part.as_os_str() == "..")
-            || name.is_empty())
-    {
-        problems.error(
-            &file.span(),
-            format!("\"{name}\" is not below state_dir"),
-            "a plain name such as \"cdr.jsonl\"",
-        );
-    }
-    let rotate_size = cdr.rotate_size.as_ref().and_then(|size| {
-        let bytes = problems.keep(&size.span(), quantity::size(size.get_ref()))?;
-        if bytes < ROTATE_SIZE_MIN {
-            problems.error(
-                &size.span(),
-                format!("{bytes} bytes hold too few records"),
-                format!("at least {ROTATE_SIZE_MIN} bytes"),
-            );
-        }
-        Some(bytes)
-    });
-    let syncs = [
-        ("batch", CdrSync::Batch),
-        ("second", CdrSync::Second),
-        ("never", CdrSync::Never),
-    ];
-    Cdr {
-        file: state_dir.join(name),
-        rotate_size: rotate_size.unwrap_or(ROTATE_SIZE),
-        keep: number(cdr.keep.as_ref(), 0, 1_000_000, 0, problems) as usize,
-        sync: choice(cdr.sync.as_ref(), &syncs, CdrSync::Second, problems),
-    }
 }
 
 fn check_calls(calls: &file::Calls, problems: &mut Problems<'_>) -> Calls {

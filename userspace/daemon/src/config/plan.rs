@@ -16,10 +16,16 @@ use crate::config::checked::Config;
 ///
 /// # Errors
 /// [`PlanError`] if the configuration holds an index that points at nothing; a checked one holds none.
-pub(crate) fn make(config: &Config, epoch: u64, previous: Option<&RoutePlan>) -> Result<RoutePlan, PlanError> {
+pub(crate) fn make(
+    config: &Config,
+    epoch: u64,
+    previous: Option<&RoutePlan>,
+) -> Result<RoutePlan, PlanError> {
     let mut trunks = config.trunks.clone();
     for trunk in &mut trunks {
-        trunk.state = previous.and_then(|plan| kept_state(plan, trunk)).unwrap_or_else(|| fresh_state(trunk));
+        trunk.state = previous
+            .and_then(|plan| kept_state(plan, trunk))
+            .unwrap_or_else(|| fresh_state(trunk));
     }
     RoutePlan::new(Parts {
         epoch,
@@ -46,16 +52,28 @@ fn fresh_state(trunk: &Trunk) -> Arc<TrunkState> {
 /// What differs between two plans, one line for each setting: "-" before what was, "+" before what is.
 pub(crate) fn difference(before: &RoutePlan, after: &RoutePlan) -> Vec<String> {
     let (before, after) = (outline(before), outline(after));
-    let gone = before.iter().filter(|line| !after.contains(line)).map(|line| format!("- {line}"));
-    let come = after.iter().filter(|line| !before.contains(line)).map(|line| format!("+ {line}"));
+    let gone = before
+        .iter()
+        .filter(|line| !after.contains(line))
+        .map(|line| format!("- {line}"));
+    let come = after
+        .iter()
+        .filter(|line| !before.contains(line))
+        .map(|line| format!("+ {line}"));
     gone.chain(come).collect()
 }
 
 /// What a running edge cannot change in `before`, as far as `after` differs in it.
 pub(crate) fn fixed_difference(before: &RoutePlan, after: &RoutePlan) -> Vec<String> {
     let (before, after) = (zone_lines(before), zone_lines(after));
-    let gone = before.iter().filter(|line| !after.contains(line)).map(|line| format!("- {line}"));
-    let come = after.iter().filter(|line| !before.contains(line)).map(|line| format!("+ {line}"));
+    let gone = before
+        .iter()
+        .filter(|line| !after.contains(line))
+        .map(|line| format!("- {line}"));
+    let come = after
+        .iter()
+        .filter(|line| !before.contains(line))
+        .map(|line| format!("+ {line}"));
     gone.chain(come).collect()
 }
 
@@ -71,7 +89,12 @@ fn outline(plan: &RoutePlan) -> Vec<String> {
     let trunk_name = |id: u16| plan.trunk(id).map_or("?", |trunk| trunk.name.as_str()).to_owned();
     for did in &plan.dids {
         for range in &did.numbers {
-            lines.push(format!("did {}-{} = {}", range.low, range.high, trunk_name(did.trunk)));
+            lines.push(format!(
+                "did {}-{} = {}",
+                range.low,
+                range.high,
+                trunk_name(did.trunk)
+            ));
         }
     }
     for (place, route) in plan.routes.iter().enumerate() {
@@ -79,7 +102,14 @@ fn outline(plan: &RoutePlan) -> Vec<String> {
         let trunks: Vec<String> = route
             .trunks
             .iter()
-            .map(|chosen| format!("{} weight {} price {:?}", trunk_name(chosen.trunk), chosen.weight, chosen.price_micros))
+            .map(|chosen| {
+                format!(
+                    "{} weight {} price {:?}",
+                    trunk_name(chosen.trunk),
+                    chosen.weight,
+                    chosen.price_micros
+                )
+            })
             .collect();
         lines.push(format!(
             "route {} from {from:?} prefix {:?} = {trunks:?} {:?} failover on {:?} timeout {}",
@@ -100,7 +130,10 @@ fn zone_lines(plan: &RoutePlan) -> Vec<String> {
         lines.push(format!("zone {name} interface = {}", zone.interface));
         lines.push(format!("zone {name} address = {:?}", zone.addresses));
         lines.push(format!("zone {name} sip = {:?}", zone.listeners));
-        lines.push(format!("zone {name} rtp_ports = {}-{}", zone.rtp_ports.0, zone.rtp_ports.1));
+        lines.push(format!(
+            "zone {name} rtp_ports = {}-{}",
+            zone.rtp_ports.0, zone.rtp_ports.1
+        ));
     }
     lines
 }
@@ -110,13 +143,22 @@ fn trunk_lines(plan: &RoutePlan, trunk: &Trunk, lines: &mut Vec<String>) {
     let mut line = |key: &str, value: String| lines.push(format!("trunk {} {key} = {value}", trunk.name));
     line("zone", zone.to_owned());
     for peer in &trunk.peers {
-        line("peer", format!("{} weight {} priority {}", peer.address, peer.weight, peer.priority));
+        line(
+            "peer",
+            format!(
+                "{} weight {} priority {}",
+                peer.address, peer.weight, peer.priority
+            ),
+        );
     }
     for source in &trunk.sources {
         line("source", format!("{}/{}", source.address, source.len));
     }
     line("options_interval", format!("{:?}", trunk.options_interval));
-    line("down_after, up_after", format!("{}, {}", trunk.down_after, trunk.up_after));
+    line(
+        "down_after, up_after",
+        format!("{}, {}", trunk.down_after, trunk.up_after),
+    );
     line("limits", format!("{:?}", trunk.limits));
     line("codecs", format!("{:?}", trunk.codecs));
     line("numbers", format!("{:?}", trunk.numbers));
@@ -150,7 +192,11 @@ mod tests {
     fn the_difference_names_what_changed() {
         let before = plan(SAMPLE, 1, None);
         assert!(difference(&before, &plan(SAMPLE, 2, None)).is_empty());
-        let after = plan(&SAMPLE.replace("198.51.100.11:5060;weight=1", "198.51.100.12:5060"), 2, None);
+        let after = plan(
+            &SAMPLE.replace("198.51.100.11:5060;weight=1", "198.51.100.12:5060"),
+            2,
+            None,
+        );
         assert_eq!(
             difference(&before, &after),
             [

@@ -136,7 +136,10 @@ fn whole_number(text: &str) -> Result<String, Fault> {
     const DIGITS_MIN: usize = 4;
     let number = e164(text.trim())?;
     if number.len() <= DIGITS_MIN {
-        return Err(Fault::new(format!("\"{number}\" is too short for a number"), format!("at least {DIGITS_MIN} digits")));
+        return Err(Fault::new(
+            format!("\"{number}\" is too short for a number"),
+            format!("at least {DIGITS_MIN} digits"),
+        ));
     }
     Ok(number)
 }

@@ -71,7 +71,12 @@ impl Family<'_> {
     }
 
     /// Adds a sample of a histogram of nanoseconds, shown in seconds with these upper bounds.
-    pub(crate) fn durations(&mut self, labels: &[(&str, &str)], histogram: &hdrhistogram::Histogram<u64>, bounds: &[f64]) {
+    pub(crate) fn durations(
+        &mut self,
+        labels: &[(&str, &str)],
+        histogram: &hdrhistogram::Histogram<u64>,
+        bounds: &[f64],
+    ) {
         let mut counts = vec![0_u64; bounds.len()];
         let mut sum = 0.0;
         for value in histogram.iter_recorded() {
@@ -135,11 +140,22 @@ mod tests {
             histogram.record(nanoseconds).unwrap();
         }
         let mut families = Families::default();
-        families.histogram("x_seconds", "X.").durations(&[], &histogram, &[0.000_005, 1.0]);
+        families
+            .histogram("x_seconds", "X.")
+            .durations(&[], &histogram, &[0.000_005, 1.0]);
         let text = families.render();
-        assert!(text.contains("trunkline_x_seconds_bucket{le=\"0.000005\"} 2\n"), "{text}");
-        assert!(text.contains("trunkline_x_seconds_bucket{le=\"1\"} 2\n"), "{text}");
-        assert!(text.contains("trunkline_x_seconds_bucket{le=\"+Inf\"} 3\n"), "{text}");
+        assert!(
+            text.contains("trunkline_x_seconds_bucket{le=\"0.000005\"} 2\n"),
+            "{text}"
+        );
+        assert!(
+            text.contains("trunkline_x_seconds_bucket{le=\"1\"} 2\n"),
+            "{text}"
+        );
+        assert!(
+            text.contains("trunkline_x_seconds_bucket{le=\"+Inf\"} 3\n"),
+            "{text}"
+        );
         assert!(text.contains("trunkline_x_seconds_count 3\n"), "{text}");
     }
 }

@@ -35,7 +35,13 @@ pub(super) fn start(config: &Config, machine: &[usize]) -> anyhow::Result<Starte
         io,
         cores: cores.to_vec(),
         busy_poll: config.dataplane.busy_poll,
-        capacity: config.calls.capacity.map_or_else(Capacity::default, |calls| Capacity { calls, ..Capacity::default() }),
+        capacity: config
+            .calls
+            .capacity
+            .map_or_else(Capacity::default, |calls| Capacity {
+                calls,
+                ..Capacity::default()
+            }),
     };
     if config.dataplane.io != Io::Socket {
         let cores = cores(config, machine, true)?;
@@ -44,7 +50,9 @@ pub(super) fn start(config: &Config, machine: &[usize]) -> anyhow::Result<Starte
             Err(reason) if config.dataplane.io == Io::Xdp => bail!("{reason}"),
             Err(reason) => {
                 warn!("NO XDP: {reason}");
-                warn!("io = \"auto\" falls back to ordinary sockets, which carry far fewer packets; io = \"xdp\" would fail instead");
+                warn!(
+                    "io = \"auto\" falls back to ordinary sockets, which carry far fewer packets; io = \"xdp\" would fail instead"
+                );
             }
         }
     }
@@ -82,7 +90,10 @@ fn announce(engine: Engine, io: &'static str, cores: Vec<usize>) -> Started {
 /// One core per worker.
 fn cores(config: &Config, machine: &[usize], is_xdp: bool) -> anyhow::Result<Vec<usize>> {
     if let Some(cores) = &config.dataplane.cores {
-        if let Some(missing) = cores.iter().find(|core| !machine.is_empty() && !machine.contains(core)) {
+        if let Some(missing) = cores
+            .iter()
+            .find(|core| !machine.is_empty() && !machine.contains(core))
+        {
             bail!("core {missing} is not one that this process may use: {machine:?}");
         }
         return Ok(cores.clone());
@@ -98,14 +109,22 @@ fn cores(config: &Config, machine: &[usize], is_xdp: bool) -> anyhow::Result<Vec
         }
     }
     // With XDP every worker sends on every interface by a queue of its own, so the interface with the fewest decides.
-    let wanted = if is_xdp { queues.iter().min() } else { queues.iter().max() };
+    let wanted = if is_xdp {
+        queues.iter().min()
+    } else {
+        queues.iter().max()
+    };
     Ok(pick(machine, wanted.copied().unwrap_or(1)))
 }
 
 /// The last `wanted` cores: the first ones serve interrupts and the rest of the machine.
 fn pick(machine: &[usize], wanted: usize) -> Vec<usize> {
     let count = wanted.clamp(1, machine.len().max(1));
-    if machine.is_empty() { vec![0] } else { machine[machine.len() - count..].to_vec() }
+    if machine.is_empty() {
+        vec![0]
+    } else {
+        machine[machine.len() - count..].to_vec()
+    }
 }
 
 #[cfg(test)]

@@ -2,18 +2,16 @@
 
 use std::{collections::HashMap, sync::Arc, time::Duration};
 
-use ipnet::IpNet;
 use toml::Spanned;
 use trunkline_call::{
-    plan::{Limits, MediaPolicy, NumberEdit, NumberRules, OutFormat, Peer, Prefix, Trunk, Zone},
+    plan::{Limits, MediaPolicy, NumberEdit, NumberRules, OutFormat, Trunk, Zone},
     trunk::TrunkState,
 };
 use trunkline_media::LatchPolicy;
-use trunkline_sip::path::Transport;
 
 use crate::config::{
-    address::{self, PeerName, Resolve, Transport as Written},
-    checked::{check_name, choice, number},
+    address::Resolve,
+    checked::{check_name, choice, number, peer},
     file,
     problem::{Fault, Problems, choose},
     quantity,
@@ -58,7 +56,7 @@ pub(super) fn check_all(
                 "each trunk has a name of its own",
             );
         }
-        report_shared_sources(raw, &trunk, &mut claims, problems);
+        peer::report_shared_sources(raw, &trunk, &mut claims, problems);
         checked.push(trunk);
     }
     checked
@@ -69,7 +67,7 @@ fn check(raw: &file::Trunk, zones: &[Zone], resolve: Resolve<'_>, problems: &mut
         .zone
         .as_ref()
         .and_then(|name| find_zone(name, zones, problems));
-    let peers = check_peers(
+    let peers = peer::check_peers(
         raw,
         zone.and_then(|index| zones.get(usize::from(index))),
         resolve,
@@ -84,7 +82,7 @@ fn check(raw: &file::Trunk, zones: &[Zone], resolve: Resolve<'_>, problems: &mut
             .and_then(|name| check_name(name, problems))
             .unwrap_or_default(),
         zone: zone.unwrap_or_default(),
-        sources: check_sources(raw, &peers, problems),
+        sources: peer::check_sources(raw, &peers, problems),
         options_interval: check_options_interval(raw.options_interval.as_ref(), problems),
         down_after: number(raw.down_after.as_ref(), 1, 255, 3, problems) as u8,
         up_after: number(raw.up_after.as_ref(), 1, 255, 2, problems) as u8,
@@ -108,154 +106,6 @@ fn find_zone(name: &Text, zones: &[Zone], problems: &mut Problems<'_>) -> Option
         );
     }
     place.map(|index| index as u8)
-}
-
-fn check_peers(
-    raw: &file::Trunk,
-    zone: Option<&Zone>,
-    resolve: Resolve<'_>,
-    problems: &mut Problems<'_>,
-) -> Vec<Peer> {
-    if raw.peers.is_empty() && raw.sources.is_empty() {
-        problems.error(
-            &raw.span,
-            "[[trunk]] has no `peers`",
-            "for example peers = [\"192.0.2.20:5060\"]; a trunk that only sends to us has `sources` instead",
-        );
-    }
-    let mut peers: Vec<Peer> = Vec::new();
-    for text in &raw.peers {
-        let Some(name) = problems.keep(&text.span(), address::peer(text.get_ref())) else {
-            continue;
-        };
-        if name.transport != Written::Udp {
-            problems.error(
-                &text.span(),
-                "only UDP peers are in this build",
-                "take `transport` away if the peer also takes UDP",
-            );
-            continue;
-        }
-        for peer in resolve_peer(&name, text, zone, resolve, problems) {
-            if peers.iter().any(|known| known.address == peer.address) {
-                problems.error(&text.span(), format!("{} is listed twice", peer.address), "");
-            } else {
-                peers.push(peer);
-            }
-        }
-    }
-    peers
-}
-
-fn resolve_peer(
-    name: &PeerName,
-    text: &Text,
-    zone: Option<&Zone>,
-    resolve: Resolve<'_>,
-    problems: &mut Problems<'_>,
-) -> Vec<Peer> {
-    let Some(addresses) = problems.keep(&text.span(), name.addresses(resolve)) else {
-        return Vec::new();
-    };
-    if name.is_name() {
-        problems.warning(
-            &text.span(),
-            format!(
-                "{} is resolved once, when the configuration is loaded, and by address records only",
-                name.host
-            ),
-            "reload after its addresses have changed",
-        );
-    }
-    let reachable = |peer: &Peer| {
-        zone.is_none_or(|zone| {
-            zone.addresses.is_empty()
-                || zone
-                    .addresses
-                    .iter()
-                    .any(|local| local.is_ipv4() == peer.address.is_ipv4())
-        })
-    };
-    let peers: Vec<Peer> = addresses
-        .into_iter()
-        .map(|address| Peer {
-            address,
-            transport: Transport::Udp,
-            weight: name.weight,
-            priority: name.priority,
-        })
-        .filter(reachable)
-        .collect();
-    if peers.is_empty() {
-        let zone = zone.map_or("", |zone| zone.name.as_str());
-        problems.error(
-            &text.span(),
-            format!("{} has no address of the family of zone \"{zone}\"", name.host),
-            "give the zone an address of that family too",
-        );
-    }
-    peers
-}
-
-fn check_sources(raw: &file::Trunk, peers: &[Peer], problems: &mut Problems<'_>) -> Vec<Prefix> {
-    if raw.sources.is_empty() {
-        let mut sources: Vec<Prefix> = Vec::new();
-        for peer in peers {
-            let host = Prefix::host(peer.address.ip());
-            if !sources.contains(&host) {
-                sources.push(host);
-            }
-        }
-        return sources;
-    }
-    let mut sources = Vec::new();
-    for text in &raw.sources {
-        let Some(network) = problems.keep(&text.span(), address::network(text.get_ref())) else {
-            continue;
-        };
-        if network.prefix_len() == 0 {
-            problems.warning(
-                &text.span(),
-                format!("{network} lets everybody send as this trunk"),
-                "name the networks of the peer",
-            );
-        }
-        sources.push(Prefix {
-            address: network.addr(),
-            len: network.prefix_len(),
-        });
-    }
-    sources
-}
-
-/// The same network in two trunks of one zone would leave it to the order of the file whose calls these are.
-fn report_shared_sources(
-    raw: &file::Trunk,
-    trunk: &Trunk,
-    claims: &mut HashMap<(u8, IpNet), String>,
-    problems: &mut Problems<'_>,
-) {
-    for (place, prefix) in trunk.sources.iter().enumerate() {
-        let Ok(network) = IpNet::new(prefix.address, prefix.len) else {
-            continue;
-        };
-        let at = raw
-            .sources
-            .get(place)
-            .or(raw.peers.first())
-            .map_or(raw.span.clone(), Spanned::span);
-        match claims.get(&(trunk.zone, network)) {
-            Some(other) if *other != trunk.name => problems.warning(
-                &at,
-                format!("{network} is also a source of trunk \"{other}\" in the same zone"),
-                "requests are told apart by the port of a peer only, otherwise the first trunk gets them",
-            ),
-            Some(_) => problems.error(&at, format!("{network} is listed twice"), ""),
-            None => {
-                claims.insert((trunk.zone, network), trunk.name.clone());
-            }
-        }
-    }
 }
 
 fn report_missing_features(raw: &file::Trunk, problems: &mut Problems<'_>) {
