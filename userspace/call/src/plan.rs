@@ -219,8 +219,8 @@ pub enum OutFormat {
     PlusE164,
     /// `12025550100`
     E164,
-    /// `2025550100` in the trunk's country (with its national prefix where it has one), otherwise the international prefix and the
-    /// number.
+    /// `2025550100` in the trunk's country, with its national prefix where one is written; otherwise the
+    /// international prefix and the number.
     National,
 }
 

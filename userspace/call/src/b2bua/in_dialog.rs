@@ -233,8 +233,10 @@ fn after_response(core: &mut Core, ctx: &mut Ctx<'_>, call: &mut Call, status: S
 
 /// A relayed request waits so long that its sender should know that it was heard.
 //= https://www.rfc-editor.org/rfc/rfc4320#section-4.1
-//# A SIP element MUST NOT send any provisional response with a
-//# Status-Code other than 100 to a non-INVITE request.
+//# Without regard to transport, an SIP element MUST respond to a
+//# non-INVITE request with a Status-Code of 100 if it has not otherwise
+//# responded after the amount of time it takes a client transaction's
+//# Timer E to be reset to T2.
 pub(crate) fn on_trying_due(core: &mut Core, ctx: &mut Ctx<'_>, call: &Call, server: ServerKey) {
     let Some(relay) = call.relays.iter().find(|r| r.server == server) else {
         return;
