@@ -30,7 +30,10 @@ fn auto_falls_back_to_generic_where_the_driver_cannot() {
         assert!(refusal.contains("to lo in driver mode"), "{refusal}");
         let mut steer = SteerProgram::load(&config("lo", Mode::Auto)).unwrap();
         steer.attach().unwrap();
-        assert_eq!(steer.attachments().map(|a| a.mode).collect::<Vec<_>>(), [Mode::Generic]);
+        assert_eq!(
+            steer.attachments().map(|a| a.mode).collect::<Vec<_>>(),
+            [Mode::Generic]
+        );
     });
 }
 

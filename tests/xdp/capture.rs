@@ -4,17 +4,17 @@ use std::fs;
 use std::path::PathBuf;
 
 /// One frame, and where it stands.
-pub struct Captured {
+pub(crate) struct Captured {
     /// Name of the capture.
-    pub file: String,
+    pub(crate) file: String,
     /// Number in the capture, from 1.
-    pub number: usize,
+    pub(crate) number: usize,
     /// From the Ethernet header on.
-    pub bytes: Vec<u8>,
+    pub(crate) bytes: Vec<u8>,
 }
 
 /// All frames of all captures in the manifest, as many as the manifest says.
-pub fn all() -> Vec<Captured> {
+pub(crate) fn all() -> Vec<Captured> {
     let manifest = text("manifest.tsv");
     let mut frames = Vec::new();
     for line in manifest.lines().skip(1) {
@@ -29,7 +29,7 @@ pub fn all() -> Vec<Captured> {
 }
 
 /// The frames of one capture.
-pub fn one(file: &str) -> Vec<Captured> {
+pub(crate) fn one(file: &str) -> Vec<Captured> {
     let bytes = fs::read(path(file)).unwrap();
     assert_eq!(
         bytes[..4],
@@ -52,7 +52,7 @@ pub fn one(file: &str) -> Vec<Captured> {
 }
 
 /// A text file beside the captures.
-pub fn text(file: &str) -> String {
+pub(crate) fn text(file: &str) -> String {
     fs::read_to_string(path(file)).unwrap()
 }
 

@@ -8,22 +8,22 @@ use trunkline_xdp_abi::{PassReason, Verdict};
 use crate::scenario::Scenario;
 
 /// Less than this the kernel does not take for a test run: an Ethernet header.
-pub const TEST_RUN_MIN: usize = 14;
+pub(crate) const TEST_RUN_MIN: usize = 14;
 /// More than this would not lie in one piece: a program without fragment support never meets such a frame.
-pub const TEST_RUN_MAX: usize = 3_400;
+pub(crate) const TEST_RUN_MAX: usize = 3_400;
 
 const XDP_DROP: u32 = 1;
 const XDP_PASS: u32 = 2;
 
 /// The program and its counters as they were last seen.
-pub struct Kernel {
+pub(crate) struct Kernel {
     program: SteerProgram,
     seen: HashMap<(Option<u8>, Verdict), (u64, u64)>,
 }
 
 impl Kernel {
     /// Loads the program; `None`, and the reason printed, if this is not root.
-    pub fn load(scenario: &Scenario) -> Option<Self> {
+    pub(crate) fn load(scenario: &Scenario) -> Option<Self> {
         if !is_root() {
             return None;
         }
@@ -36,7 +36,7 @@ impl Kernel {
 
     /// The verdict about `frame` as the counters tell it, with the zone, having checked that the action fits, that
     /// exactly one counter moved by one frame of this length, and that the frame was left alone.
-    pub fn judge(&mut self, frame: &[u8]) -> (Option<u8>, Verdict) {
+    pub(crate) fn judge(&mut self, frame: &[u8]) -> (Option<u8>, Verdict) {
         let run = self.program.test_run(frame, 1).unwrap();
         assert_eq!(run.frame, frame, "the program changed the frame");
         let mut moved = Vec::new();
@@ -64,13 +64,13 @@ impl Kernel {
     }
 
     /// The program.
-    pub fn program(&mut self) -> &mut SteerProgram {
+    pub(crate) fn program(&mut self) -> &mut SteerProgram {
         &mut self.program
     }
 }
 
 /// What the program does with a verdict on a queue that has no socket.
-pub fn without_socket(verdict: Verdict) -> Verdict {
+pub(crate) fn without_socket(verdict: Verdict) -> Verdict {
     match verdict {
         Verdict::Sip { .. } => Verdict::Kernel(PassReason::SipNoSocket),
         Verdict::Rtp { .. } => Verdict::Kernel(PassReason::RtpNoSocket),
@@ -79,7 +79,7 @@ pub fn without_socket(verdict: Verdict) -> Verdict {
 }
 
 /// Whether programs can be loaded; says so if not.
-pub fn is_root() -> bool {
+pub(crate) fn is_root() -> bool {
     let is_root = nix::unistd::Uid::effective().is_root();
     if !is_root {
         eprintln!("skipped: loading the XDP program needs root; run: sudo -E cargo test --test xdp");

@@ -2,6 +2,7 @@
 //!
 //! Needs root, to load the program; without it the tests say so and do nothing. Nothing is attached outside of a
 //! network namespace that ends with its test.
+#![allow(clippy::unwrap_used, reason = "a test says what is wrong by failing")]
 
 mod attach;
 mod capture;

@@ -7,16 +7,16 @@ use trunkline_xdp_abi::map::{INTERFACE_ANY, SourceKey};
 use trunkline_xdp_abi::{Address, Classified, Local, Tables, classify};
 
 /// The same knowledge for both sides.
-pub struct Scenario {
+pub(crate) struct Scenario {
     /// What is special about it.
-    pub name: &'static str,
+    pub(crate) name: &'static str,
     locals: Vec<(IpAddr, Local)>,
     sources: Vec<Source>,
 }
 
 impl Scenario {
     /// The addresses of the captures are ours, and everybody may send SIP.
-    pub fn open() -> Self {
+    pub(crate) fn open() -> Self {
         Self {
             name: "our addresses, all sources",
             locals: ours(INTERFACE_ANY, 0, 0),
@@ -25,7 +25,7 @@ impl Scenario {
     }
 
     /// The addresses are ours, nobody may send SIP.
-    pub fn closed() -> Self {
+    pub(crate) fn closed() -> Self {
         Self {
             name: "our addresses, no sources",
             locals: ours(0, 0, 0),
@@ -34,7 +34,7 @@ impl Scenario {
     }
 
     /// All of them.
-    pub fn all() -> Vec<Self> {
+    pub(crate) fn all() -> Vec<Self> {
         vec![
             Self::open(),
             Self::closed(),
@@ -71,7 +71,7 @@ impl Scenario {
     }
 
     /// For the loader.
-    pub fn config(&self, interface: &str) -> SteerConfig {
+    pub(crate) fn config(&self, interface: &str) -> SteerConfig {
         SteerConfig {
             interfaces: vec![interface.to_owned()],
             mode: Mode::Auto,
@@ -81,7 +81,7 @@ impl Scenario {
     }
 
     /// What userspace decides about a frame of the interface in slot 0.
-    pub fn judge(&self, frame: &[u8]) -> Classified {
+    pub(crate) fn judge(&self, frame: &[u8]) -> Classified {
         let locals: Vec<(Address, Local)> = self
             .locals
             .iter()
