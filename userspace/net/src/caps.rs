@@ -77,7 +77,11 @@ pub fn drop_all_but(keep: Keep) -> io::Result<()> {
 }
 
 /// `CAP_BPF` to load the program and its maps, `CAP_NET_ADMIN` to attach it, `CAP_NET_RAW` for AF_XDP sockets.
-const FOR_XDP: [Capability; 3] = [Capability::CAP_BPF, Capability::CAP_NET_ADMIN, Capability::CAP_NET_RAW];
+const FOR_XDP: [Capability; 3] = [
+    Capability::CAP_BPF,
+    Capability::CAP_NET_ADMIN,
+    Capability::CAP_NET_RAW,
+];
 
 #[cfg(test)]
 mod tests {
@@ -101,7 +105,11 @@ mod tests {
             drop_all_but(Keep::NetAdmin).unwrap();
             permitted().unwrap()
         });
-        let expected = if had { vec!["CAP_NET_ADMIN".to_owned()] } else { Vec::new() };
+        let expected = if had {
+            vec!["CAP_NET_ADMIN".to_owned()]
+        } else {
+            Vec::new()
+        };
         assert_eq!(kept.join().unwrap(), expected);
     }
 }

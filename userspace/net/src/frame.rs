@@ -46,7 +46,14 @@ impl Frame {
         assert!(slot < region.total(), "a slot number comes from this region");
         let start = start.min(region.slot_len() as u32);
         let len = len.min(region.slot_len() as u32 - start);
-        Self { region, slot, start, len, interface, queue }
+        Self {
+            region,
+            slot,
+            start,
+            len,
+            interface,
+            queue,
+        }
     }
 
     /// The frame, from its Ethernet header on.
@@ -153,7 +160,10 @@ impl Frame {
     /// [`WindowError`] if that does not fit the slot.
     #[inline]
     pub fn set_window(&mut self, start_delta: isize, len: usize) -> Result<(), WindowError> {
-        let start = self.headroom().checked_add_signed(start_delta).ok_or(WindowError)?;
+        let start = self
+            .headroom()
+            .checked_add_signed(start_delta)
+            .ok_or(WindowError)?;
         self.place(start, len)
     }
 
@@ -230,7 +240,9 @@ impl Batch {
     /// An empty batch; the only allocation it ever makes.
     #[must_use]
     pub fn new() -> Self {
-        Self { frames: Vec::with_capacity(BATCH_MAX) }
+        Self {
+            frames: Vec::with_capacity(BATCH_MAX),
+        }
     }
 
     /// Appends a frame.

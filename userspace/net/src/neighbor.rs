@@ -79,7 +79,10 @@ impl NextHops {
     #[must_use]
     pub fn lookup(&self, interface: u8, destination: IpAddr) -> NextHop {
         match &self.inner {
-            Inner::Kernel => NextHop::Known { source_mac: [0; 6], destination_mac: [0; 6] },
+            Inner::Kernel => NextHop::Known {
+                source_mac: [0; 6],
+                destination_mac: [0; 6],
+            },
             Inner::Followed(shared) => shared.snapshot.load().lookup(interface, destination),
         }
     }
@@ -87,8 +90,16 @@ impl NextHops {
     /// Asks for the neighbour towards `destination` to be resolved; false if the queue of requests is full, which is
     /// counted. Asking again before the answer costs little and changes nothing.
     pub fn request(&self, interface: u8, destination: IpAddr) -> bool {
-        let Inner::Followed(shared) = &self.inner else { return true };
-        let sent = shared.requests.try_send(Request { interface, destination }).is_ok();
+        let Inner::Followed(shared) = &self.inner else {
+            return true;
+        };
+        let sent = shared
+            .requests
+            .try_send(Request {
+                interface,
+                destination,
+            })
+            .is_ok();
         if !sent {
             shared.requests_refused.fetch_add(1, Ordering::Relaxed);
         }
@@ -114,13 +125,17 @@ impl NextHops {
     }
 
     fn followed(shared: &Arc<Shared>) -> Self {
-        Self { inner: Inner::Followed(Arc::clone(shared)) }
+        Self {
+            inner: Inner::Followed(Arc::clone(shared)),
+        }
     }
 }
 
 impl fmt::Debug for NextHops {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("NextHops").field("epoch", &self.epoch()).finish_non_exhaustive()
+        f.debug_struct("NextHops")
+            .field("epoch", &self.epoch())
+            .finish_non_exhaustive()
     }
 }
 

@@ -50,7 +50,11 @@ pub fn index(name: &str) -> io::Result<u32> {
     let name = CString::new(name).map_err(|_| io::Error::from(io::ErrorKind::InvalidInput))?;
     // SAFETY: `name` is a string with a terminating zero that outlives the call.
     let index = unsafe { libc::if_nametoindex(name.as_ptr()) };
-    if index == 0 { Err(io::Error::last_os_error()) } else { Ok(index) }
+    if index == 0 {
+        Err(io::Error::last_os_error())
+    } else {
+        Ok(index)
+    }
 }
 
 /// Receive queues in use at interface `name`; 1 if the driver does not say.
@@ -75,7 +79,10 @@ fn request(name: &str) -> io::Result<libc::ifreq> {
     // SAFETY: ifreq is plain data, for which all zeroes is a valid value.
     let mut request: libc::ifreq = unsafe { std::mem::zeroed() };
     if name.is_empty() || name.len() >= request.ifr_name.len() || name.contains('\0') {
-        return Err(io::Error::new(io::ErrorKind::InvalidInput, format!("{name:?} is no interface name")));
+        return Err(io::Error::new(
+            io::ErrorKind::InvalidInput,
+            format!("{name:?} is no interface name"),
+        ));
     }
     for (to, from) in request.ifr_name.iter_mut().zip(name.bytes()) {
         *to = from.cast_signed();
@@ -87,7 +94,11 @@ fn ioctl(socket: &OwnedFd, code: libc::Ioctl, request: &mut libc::ifreq) -> io::
     // SAFETY: each code used in this file reads and writes one `ifreq` (and, for SIOCETHTOOL, the structure that
     // `ifr_data` points at, which its caller keeps alive and which is as long as its command says).
     let result = unsafe { libc::ioctl(socket.as_raw_fd(), code, std::ptr::from_mut(request)) };
-    if result < 0 { Err(io::Error::last_os_error()) } else { Ok(()) }
+    if result < 0 {
+        Err(io::Error::last_os_error())
+    } else {
+        Ok(())
+    }
 }
 
 fn number(socket: &OwnedFd, name: &str, code: libc::c_ulong) -> io::Result<i32> {
@@ -145,7 +156,10 @@ struct DriverInfo {
 }
 
 fn channels(socket: &OwnedFd, name: &str) -> io::Result<u32> {
-    let mut channels = Channels { command: ETHTOOL_GCHANNELS, ..Channels::default() };
+    let mut channels = Channels {
+        command: ETHTOOL_GCHANNELS,
+        ..Channels::default()
+    };
     let mut request = request(name)?;
     request.ifr_ifru.ifru_data = (&raw mut channels).cast();
     match ioctl(socket, SIOCETHTOOL as libc::Ioctl, &mut request) {
@@ -171,7 +185,11 @@ fn driver(socket: &OwnedFd, name: &str) -> io::Result<String> {
     request.ifr_ifru.ifru_data = (&raw mut info).cast();
     match ioctl(socket, SIOCETHTOOL as libc::Ioctl, &mut request) {
         Ok(()) => {
-            let end = info.driver.iter().position(|byte| *byte == 0).unwrap_or(info.driver.len());
+            let end = info
+                .driver
+                .iter()
+                .position(|byte| *byte == 0)
+                .unwrap_or(info.driver.len());
             Ok(String::from_utf8_lossy(&info.driver[..end]).into_owned())
         }
         Err(error) if error.raw_os_error() == Some(libc::EOPNOTSUPP) => Ok(String::new()),

@@ -49,8 +49,17 @@ impl Waiter {
         }
         // SAFETY: `fd` is a fresh descriptor that nothing else owns.
         let event = unsafe { OwnedFd::from_raw_fd(fd) };
-        let shared = Arc::new(Shared { event, pending: AtomicBool::new(false) });
-        Ok((Self { shared: Arc::clone(&shared), poll: Vec::new() }, Waker { shared }))
+        let shared = Arc::new(Shared {
+            event,
+            pending: AtomicBool::new(false),
+        });
+        Ok((
+            Self {
+                shared: Arc::clone(&shared),
+                poll: Vec::new(),
+            },
+            Waker { shared },
+        ))
     }
 
     /// Waits until one of `fds` is readable, the waker is used, or `timeout` has passed; `None` waits for ever, zero
@@ -64,7 +73,11 @@ impl Waiter {
     pub fn wait(&mut self, fds: &[RawFd], timeout: Option<Duration>) -> io::Result<Woken> {
         self.poll.clear();
         let all = std::iter::once(self.shared.event.as_raw_fd()).chain(fds.iter().copied());
-        self.poll.extend(all.map(|fd| libc::pollfd { fd, events: libc::POLLIN, revents: 0 }));
+        self.poll.extend(all.map(|fd| libc::pollfd {
+            fd,
+            events: libc::POLLIN,
+            revents: 0,
+        }));
         let limit = timeout.map(|limit| libc::timespec {
             tv_sec: libc::time_t::try_from(limit.as_secs()).unwrap_or(libc::time_t::MAX),
             tv_nsec: libc::c_long::from(limit.subsec_nanos() as i32),
@@ -76,10 +89,20 @@ impl Waiter {
         let ready = unsafe { libc::ppoll(self.poll.as_mut_ptr(), count, limit_ptr, std::ptr::null()) };
         if ready < 0 {
             let error = io::Error::last_os_error();
-            return if error.kind() == io::ErrorKind::Interrupted { Ok(Woken::default()) } else { Err(error) };
+            return if error.kind() == io::ErrorKind::Interrupted {
+                Ok(Woken::default())
+            } else {
+                Err(error)
+            };
         }
-        let (event, others) = self.poll.split_first().expect("the event descriptor is always the first");
-        let woken = Woken { ready: others.iter().any(|fd| fd.revents != 0), woken: event.revents != 0 };
+        let (event, others) = self
+            .poll
+            .split_first()
+            .expect("the event descriptor is always the first");
+        let woken = Woken {
+            ready: others.iter().any(|fd| fd.revents != 0),
+            woken: event.revents != 0,
+        };
         if woken.woken {
             self.drain_event();
         }
@@ -90,7 +113,13 @@ impl Waiter {
         let mut count = [0_u8; 8];
         // SAFETY: reads at most eight bytes into an array of eight. The descriptor does not block, and its value does
         // not matter.
-        unsafe { libc::read(self.shared.event.as_raw_fd(), count.as_mut_ptr().cast(), count.len()) };
+        unsafe {
+            libc::read(
+                self.shared.event.as_raw_fd(),
+                count.as_mut_ptr().cast(),
+                count.len(),
+            )
+        };
         // After the read, so that a waker which still sees `true` has its wake-up delivered by this return.
         self.shared.pending.swap(false, Ordering::AcqRel);
     }

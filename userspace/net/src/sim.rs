@@ -48,7 +48,12 @@ pub struct SimConfig {
 
 impl Default for SimConfig {
     fn default() -> Self {
-        Self { seed: 1, impairment: Impairment::default(), slots: 1024, slot_len: 4096 }
+        Self {
+            seed: 1,
+            impairment: Impairment::default(),
+            slots: 1024,
+            slot_len: 4096,
+        }
     }
 }
 
@@ -118,7 +123,11 @@ impl SimLink {
         }));
         let start = (config.slot_len / 8).max(frame::HEADROOM_MIN) as u32;
         let region = Region::heap(config.slots, config.slot_len, start);
-        let link = Self { wire: Rc::clone(&wire), region, counters: LinkCounters::default() };
+        let link = Self {
+            wire: Rc::clone(&wire),
+            region,
+            counters: LinkCounters::default(),
+        };
         (link, SimEndpoint { wire })
     }
 }
@@ -132,12 +141,16 @@ impl Link for SimLink {
             if wire.to_link.peek().is_none_or(|next| next.0.arrival > now) {
                 break;
             }
-            let Some(slot) = self.region.take_free() else { break };
+            let Some(slot) = self.region.take_free() else {
+                break;
+            };
             let Some(Reverse(arrived)) = wire.to_link.pop() else {
                 self.region.put_free(slot);
                 break;
             };
-            let mut frame = self.region.frame(slot, self.region.default_start(), 0, arrived.interface, 0);
+            let mut frame = self
+                .region
+                .frame(slot, self.region.default_start(), 0, arrived.interface, 0);
             if frame.fill_from(&arrived.bytes).is_err() {
                 self.counters.rx_dropped_invalid += 1;
                 continue;
@@ -160,7 +173,9 @@ impl Link for SimLink {
     fn tx(&mut self, interface: u8, frame: Frame) {
         self.counters.tx_frames += 1;
         self.counters.tx_bytes += frame.len() as u64;
-        self.wire.borrow_mut().send(Direction::FromLink, interface, frame.bytes());
+        self.wire
+            .borrow_mut()
+            .send(Direction::FromLink, interface, frame.bytes());
     }
 
     fn flush(&mut self) {}
@@ -230,7 +245,10 @@ impl SimEndpoint {
     pub fn next_arrival(&self) -> Option<Timestamp> {
         let wire = self.wire.borrow();
         let ends = [&wire.to_link, &wire.from_link];
-        ends.into_iter().filter_map(|end| end.peek()).map(|next| next.0.arrival).min()
+        ends.into_iter()
+            .filter_map(|end| end.peek())
+            .map(|next| next.0.arrival)
+            .min()
     }
 
     /// Frames on the wire, both directions together, those that arrived but were not taken included.
@@ -260,7 +278,12 @@ impl Wire {
         for _ in 0..=u8::from(twice) {
             let arrival = self.arrival(&fate);
             self.sequence += 1;
-            let frame = InFlight { arrival, sequence: self.sequence, interface, bytes: bytes.to_vec() };
+            let frame = InFlight {
+                arrival,
+                sequence: self.sequence,
+                interface,
+                bytes: bytes.to_vec(),
+            };
             match direction {
                 Direction::ToLink => self.to_link.push(Reverse(frame)),
                 Direction::FromLink => self.from_link.push(Reverse(frame)),

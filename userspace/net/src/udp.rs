@@ -6,11 +6,13 @@
 //! reads them: the kernel has checked those that came, and computes those that leave.
 
 mod headers;
+mod listeners;
+mod name;
 mod sockets;
 
 use std::collections::HashMap;
 use std::io;
-use std::net::{IpAddr, SocketAddr};
+use std::net::SocketAddr;
 use std::os::fd::{AsRawFd, OwnedFd, RawFd};
 use std::rc::Rc;
 
@@ -19,71 +21,10 @@ use crate::counters::LinkCounters;
 use crate::frame::{Batch, Frame};
 use crate::umem::{Region, SlotLedger};
 use headers::Outgoing;
-use sockets::{MESSAGES_MAX, Messages, Name, Options, Readiness, Received};
-
-/// What a [`UdpLink`] is made from.
-#[derive(Clone, Debug)]
-pub struct UdpConfig {
-    /// Our addresses, each with the index of its interface; sockets are opened on these only. None is unspecified:
-    /// a socket per address needs no control message to tell where a datagram went.
-    pub addresses: Vec<(u8, IpAddr)>,
-    /// Addresses to listen on from the start, shared with other workers (`SO_REUSEPORT`); datagrams may have up to
-    /// 65,507 bytes.
-    pub listeners: Vec<SocketAddr>,
-    /// Receive buffer to ask for at each listener, in bytes.
-    pub listener_buffer: usize,
-    /// Receive buffer to ask for at each opened port, in bytes.
-    pub port_buffer: usize,
-    /// Slots of 2 KiB, for datagrams at opened ports.
-    pub small_slots: u32,
-    /// Slots of 65 KiB, for datagrams at listeners and for frames to write into. Only pages that are written count.
-    pub large_slots: u32,
-}
-
-impl Default for UdpConfig {
-    fn default() -> Self {
-        Self {
-            addresses: Vec::new(),
-            listeners: Vec::new(),
-            listener_buffer: 4 << 20,
-            port_buffer: 256 << 10,
-            small_slots: 2048,
-            large_slots: 256,
-        }
-    }
-}
-
-/// Bound listeners, to be sent to the thread of their worker.
-pub struct UdpSockets {
-    config: UdpConfig,
-    listeners: Vec<(OwnedFd, SocketAddr)>,
-}
-
-impl UdpSockets {
-    /// Binds all listeners of `config`.
-    ///
-    /// # Errors
-    /// What the kernel says, with the address it says it of; an address that is not in `config.addresses`.
-    pub fn bind(config: UdpConfig) -> io::Result<Self> {
-        raise_descriptor_limit();
-        let mut listeners = Vec::with_capacity(config.listeners.len());
-        for address in &config.listeners {
-            let blame = |error: io::Error| io::Error::new(error.kind(), format!("UDP {address}: {error}"));
-            interface_of(&config, address.ip()).map_err(blame)?;
-            let options = Options { is_shared: true, receive_buffer: config.listener_buffer };
-            let socket = sockets::bind(*address, options).map_err(blame)?;
-            let local = sockets::local_address(&socket)?;
-            listeners.push((socket, local));
-        }
-        Ok(Self { config, listeners })
-    }
-
-    /// The addresses listened on, with the port that the kernel chose where the port was 0.
-    #[must_use]
-    pub fn listeners(&self) -> Vec<SocketAddr> {
-        self.listeners.iter().map(|(_, address)| *address).collect()
-    }
-}
+use listeners::interface_of;
+pub use listeners::{UdpConfig, UdpSockets};
+use name::Name;
+use sockets::{MESSAGES_MAX, Messages, Options, Readiness, Received};
 
 /// The link of one worker over ordinary sockets.
 pub struct UdpLink {
@@ -160,7 +101,13 @@ impl UdpLink {
             self.release_number(number);
             return Err(error);
         }
-        let socket = Socket { fd, local, interface, is_listener, traffic_class: 0 };
+        let socket = Socket {
+            fd,
+            local,
+            interface,
+            is_listener,
+            traffic_class: 0,
+        };
         if number as usize == self.sockets.len() {
             self.sockets.push(Some(socket));
         } else {
@@ -178,22 +125,33 @@ impl UdpLink {
 
     /// Receives from one socket, a few datagrams at most so that others get their turn.
     fn receive(&mut self, number: u32, batch: &mut Batch) {
-        let Some(Some(socket)) = self.sockets.get(number as usize) else { return };
-        let (region, burst) =
-            if socket.is_listener { (&self.large, LISTENER_BURST) } else { (&self.small, PORT_BURST) };
+        let Some(Some(socket)) = self.sockets.get(number as usize) else {
+            return;
+        };
+        let (region, burst) = if socket.is_listener {
+            (&self.large, LISTENER_BURST)
+        } else {
+            (&self.small, PORT_BURST)
+        };
         let headers_len = headers::len(socket.local.is_ipv6());
         self.frames.clear();
         while self.frames.len() < burst.min(batch.room()) {
             let Some(slot) = region.take_free() else { break };
-            self.frames.push(region.frame(slot, FRAME_START, 0, socket.interface, 0));
+            self.frames
+                .push(region.frame(slot, FRAME_START, 0, socket.interface, 0));
         }
         if self.frames.is_empty() {
             return;
         }
         let mut arrived = [Received::default(); MESSAGES_MAX];
         let offset = FRAME_START as usize + headers_len;
-        let buffers = self.frames.iter_mut().map(|frame| &mut frame.whole_mut()[offset..]);
-        let result = self.messages.receive(&socket.fd, buffers, |index, datagram| arrived[index] = datagram);
+        let buffers = self
+            .frames
+            .iter_mut()
+            .map(|frame| &mut frame.whole_mut()[offset..]);
+        let result = self
+            .messages
+            .receive(&socket.fd, buffers, |index, datagram| arrived[index] = datagram);
         let count = match result {
             Ok(count) => count,
             Err(error) => {
@@ -237,7 +195,10 @@ impl UdpLink {
             .take_while(|next| next.socket == number && next.outgoing.traffic_class == class)
             .take(MESSAGES_MAX);
         let run = run.map(|next| {
-            (&next.frame.bytes()[next.outgoing.payload.clone()], Name::from(next.outgoing.destination))
+            (
+                &next.frame.bytes()[next.outgoing.payload.clone()],
+                Name::from(next.outgoing.destination),
+            )
         });
         match self.messages.send(&socket.fd, run) {
             Ok(count) => {
@@ -299,7 +260,11 @@ impl Link for UdpLink {
             self.counters.tx_dropped_backlog += 1;
             return;
         }
-        self.queued.push(Queued { socket, frame, outgoing });
+        self.queued.push(Queued {
+            socket,
+            frame,
+            outgoing,
+        });
     }
 
     fn flush(&mut self) {
@@ -312,7 +277,10 @@ impl Link for UdpLink {
             let (count, is_full) = self.send_run(from);
             if is_full || (count == 0 && retries == RETRIES_MAX) {
                 let socket = self.queued[from].socket;
-                let run = self.queued[from..].iter().take_while(|next| next.socket == socket).count();
+                let run = self.queued[from..]
+                    .iter()
+                    .take_while(|next| next.socket == socket)
+                    .count();
                 waiting.extend(from..from + run);
                 from += run;
                 retries = 0;
@@ -338,16 +306,23 @@ impl Link for UdpLink {
             return Ok(());
         }
         interface_of(&self.config, address.ip())?;
-        let options = Options { is_shared: false, receive_buffer: self.config.port_buffer };
+        let options = Options {
+            is_shared: false,
+            receive_buffer: self.config.port_buffer,
+        };
         let fd = sockets::bind(address, options)?;
         self.add(fd, address, false)
     }
 
     fn close_port(&mut self, address: SocketAddr) {
-        let Some(number) = self.by_local.get(&address).copied() else { return };
+        let Some(number) = self.by_local.get(&address).copied() else {
+            return;
+        };
         let is_port = |socket: &mut Socket| !socket.is_listener;
         let place = self.sockets.get_mut(number as usize);
-        let Some(socket) = place.and_then(|place| place.take_if(is_port)) else { return };
+        let Some(socket) = place.and_then(|place| place.take_if(is_port)) else {
+            return;
+        };
         self.counters.rx_dropped += u64::from(sockets::drops(&socket.fd));
         self.by_local.remove(&address);
         self.vacant.push(number);
@@ -362,7 +337,9 @@ impl Link for UdpLink {
     fn counters(&self) -> LinkCounters {
         let mut counters = self.counters;
         let listeners = self.sockets.iter().flatten().filter(|socket| socket.is_listener);
-        counters.rx_dropped += listeners.map(|socket| u64::from(sockets::drops(&socket.fd))).sum::<u64>();
+        counters.rx_dropped += listeners
+            .map(|socket| u64::from(sockets::drops(&socket.fd)))
+            .sum::<u64>();
         counters
     }
 
@@ -377,24 +354,6 @@ impl Link for UdpLink {
         };
         debug_assert!(ledger.is_balanced(), "{ledger:?}");
         ledger
-    }
-}
-
-fn interface_of(config: &UdpConfig, address: IpAddr) -> io::Result<u8> {
-    let found = config.addresses.iter().find(|(_, ours)| *ours == address && !ours.is_unspecified());
-    found.map(|(interface, _)| *interface).ok_or_else(|| {
-        io::Error::new(io::ErrorKind::AddrNotAvailable, format!("{address} is no address of a zone"))
-    })
-}
-
-/// Lets the process open as many descriptors as the system lets it ask for: one for each port of each call.
-fn raise_descriptor_limit() {
-    let mut limit = libc::rlimit { rlim_cur: 0, rlim_max: 0 };
-    // SAFETY: writes one `rlimit` that outlives the call.
-    if unsafe { libc::getrlimit(libc::RLIMIT_NOFILE, &raw mut limit) } == 0 {
-        limit.rlim_cur = limit.rlim_max;
-        // SAFETY: reads one `rlimit` that outlives the call.
-        unsafe { libc::setrlimit(libc::RLIMIT_NOFILE, &raw const limit) };
     }
 }
 

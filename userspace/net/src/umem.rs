@@ -62,12 +62,22 @@ pub(crate) struct Region {
 impl Region {
     /// A region on the heap. Memory that is never written costs address space only.
     pub(crate) fn heap(slots: u32, slot_len: usize, default_start: u32) -> Rc<Self> {
-        let size = slot_len.checked_mul(slots as usize).expect("a region fits the address space");
+        let size = slot_len
+            .checked_mul(slots as usize)
+            .expect("a region fits the address space");
         let layout = Layout::from_size_align(size.max(1), 64).expect("64 is a power of two and size is sane");
         // SAFETY: the layout has a size of at least one byte, checked in the line above.
         let memory = unsafe { alloc_zeroed(layout) };
-        let Some(base) = NonNull::new(memory) else { handle_alloc_error(layout) };
-        Rc::new(Self::new(base, slot_len, slots, default_start, Memory::Heap(layout)))
+        let Some(base) = NonNull::new(memory) else {
+            handle_alloc_error(layout)
+        };
+        Rc::new(Self::new(
+            base,
+            slot_len,
+            slots,
+            default_start,
+            Memory::Heap(layout),
+        ))
     }
 
     /// A region over the memory of `umem`, whose first slot starts at `base`.
@@ -83,13 +93,30 @@ impl Region {
         slot_len: usize,
         default_start: u32,
     ) -> Rc<Self> {
-        Rc::new(Self::new(base, slot_len, slots, default_start, Memory::Umem(umem)))
+        Rc::new(Self::new(
+            base,
+            slot_len,
+            slots,
+            default_start,
+            Memory::Umem(umem),
+        ))
     }
 
     fn new(base: NonNull<u8>, slot_len: usize, slots: u32, default_start: u32, memory: Memory) -> Self {
-        assert!((default_start as usize) < slot_len, "a frame starts inside its slot");
+        assert!(
+            (default_start as usize) < slot_len,
+            "a frame starts inside its slot"
+        );
         let free = RefCell::new((0..slots).rev().collect());
-        Self { base, slot_len, slots, default_start, free, app: Cell::new(0), memory }
+        Self {
+            base,
+            slot_len,
+            slots,
+            default_start,
+            free,
+            app: Cell::new(0),
+            memory,
+        }
     }
 
     /// Bytes in one slot.

@@ -50,10 +50,20 @@ impl XskLink {
         // at `start` bytes into it. Its address was given to the kernel and libxdp, so the mapping is exposed, and
         // Rust code reaches it by frames of this region only (`Umem::frame` is used for its length, never its bytes).
         let region = unsafe { Region::umem(umem.clone(), base, slots, slot_len as usize, start as u32) };
-        let queues = opened.into_iter().map(|open| Queue::new(open, report.ring_len)).collect();
+        let queues = opened
+            .into_iter()
+            .map(|open| Queue::new(open, report.ring_len))
+            .collect();
         let counters = LinkCounters::default();
-        let mut link =
-            Self { umem, region, descs, queues: RefCell::new(queues), first_rx: 0, counters, report };
+        let mut link = Self {
+            umem,
+            region,
+            descs,
+            queues: RefCell::new(queues),
+            first_rx: 0,
+            counters,
+            report,
+        };
         for queue in link.queues.get_mut() {
             queue.refill(&link.region, &link.descs);
         }
@@ -143,7 +153,11 @@ impl Link for XskLink {
             self.counters.tx_dropped_no_socket += 1;
             return;
         };
-        let frame = if frame.is_of(&self.region) { Some(frame) } else { self.adopt(&frame) };
+        let frame = if frame.is_of(&self.region) {
+            Some(frame)
+        } else {
+            self.adopt(&frame)
+        };
         let Some(frame) = frame else { return };
         if self.queues.get_mut()[index].is_backlog_full() {
             self.counters.tx_dropped_backlog += 1;
@@ -198,9 +212,15 @@ impl Link for XskLink {
 /// The queue to send by: of those of the interface, one chosen by where the frame came in, so that a flow stays on one
 /// queue and in order.
 fn choose(queues: &[Queue], interface: u8, frame: &Frame) -> Option<usize> {
-    let count = queues.iter().filter(|queue| queue.interface() == interface).count();
+    let count = queues
+        .iter()
+        .filter(|queue| queue.interface() == interface)
+        .count();
     let pick = usize::from(frame.queue()).checked_rem(count)?;
-    let mut of_interface = queues.iter().enumerate().filter(|(_, queue)| queue.interface() == interface);
+    let mut of_interface = queues
+        .iter()
+        .enumerate()
+        .filter(|(_, queue)| queue.interface() == interface);
     of_interface.nth(pick).map(|(index, _)| index)
 }
 

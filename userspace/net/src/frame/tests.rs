@@ -7,7 +7,10 @@ fn region() -> Rc<Region> {
 #[test]
 fn windows_stay_inside_the_slot() {
     let mut frame = region().alloc().unwrap();
-    assert_eq!((frame.headroom(), frame.len(), frame.tailroom(), frame.capacity()), (256, 0, 256, 512));
+    assert_eq!(
+        (frame.headroom(), frame.len(), frame.tailroom(), frame.capacity()),
+        (256, 0, 256, 512)
+    );
     assert_eq!(frame.set_window(0, 257), Err(WindowError));
     assert_eq!(frame.set_window(-257, 1), Err(WindowError));
     assert_eq!(frame.set_window(isize::MAX, 1), Err(WindowError));

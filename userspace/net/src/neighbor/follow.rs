@@ -5,6 +5,7 @@ use std::net::IpAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use rtnetlink::packet_route::AddressFamily;
 use rtnetlink::packet_route::link::{LinkAttribute, LinkMessage};
 use rtnetlink::packet_route::neighbour::{
     NeighbourAddress, NeighbourAttribute, NeighbourMessage, NeighbourState,
@@ -13,7 +14,6 @@ use rtnetlink::packet_route::route::{
     RouteAddress, RouteAttribute, RouteFlags, RouteHeader, RouteMessage, RouteNextHop, RouteNextHopFlags,
     RouteType, RouteVia,
 };
-use rtnetlink::packet_route::AddressFamily;
 
 use super::routes::Via;
 use super::snapshot::{Interface, Neighbor, Snapshot};
@@ -52,7 +52,10 @@ struct Known {
 
 impl Tables {
     pub(super) fn new(names: &[String]) -> Self {
-        Self { names: names.to_vec(), ..Self::default() }
+        Self {
+            names: names.to_vec(),
+            ..Self::default()
+        }
     }
 
     /// Takes the list of all interfaces.
@@ -68,7 +71,8 @@ impl Tables {
             add_routes(message, &mut self.routes);
         }
         let links = &self.links;
-        self.routes.retain(|route| links.iter().flatten().any(|link| link.index == route.out));
+        self.routes
+            .retain(|route| links.iter().flatten().any(|link| link.index == route.out));
     }
 
     /// Takes the list of all neighbours.
@@ -87,7 +91,9 @@ impl Tables {
     /// Takes news of one neighbour; true if what lookups say has changed.
     pub(super) fn on_neighbor(&mut self, message: &NeighbourMessage) -> bool {
         let Some(key) = key(message) else { return false };
-        let Some(mac) = usable_mac(message) else { return self.neighbors.remove(&key).is_some() };
+        let Some(mac) = usable_mac(message) else {
+            return self.neighbors.remove(&key).is_some();
+        };
         let is_stale = message.header.state == NeighbourState::Stale;
         if let Some(known) = self.neighbors.get_mut(&key)
             && known.neighbor.mac == mac
@@ -98,7 +104,10 @@ impl Tables {
         if !self.links.iter().flatten().any(|link| link.index == key.0) {
             return false;
         }
-        let neighbor = Arc::new(Neighbor { mac, used: AtomicBool::new(false) });
+        let neighbor = Arc::new(Neighbor {
+            mac,
+            used: AtomicBool::new(false),
+        });
         self.neighbors.insert(key, Known { neighbor, is_stale });
         true
     }
@@ -126,12 +135,20 @@ impl Tables {
 
     /// The picture for workers.
     pub(super) fn snapshot(&self) -> Snapshot {
-        let interfaces = self.links.iter().map(|link| link.map_or_else(Interface::default, |l| self.picture(l)));
-        Snapshot { interfaces: interfaces.collect() }
+        let interfaces = self
+            .links
+            .iter()
+            .map(|link| link.map_or_else(Interface::default, |l| self.picture(l)));
+        Snapshot {
+            interfaces: interfaces.collect(),
+        }
     }
 
     fn picture(&self, link: Link) -> Interface {
-        let mut out = Interface { mac: link.mac, ..Interface::default() };
+        let mut out = Interface {
+            mac: link.mac,
+            ..Interface::default()
+        };
         for route in self.routes.iter().filter(|route| route.out == link.index) {
             out.routes.insert(route.prefix, route.len, route.rank, route.via);
         }
@@ -154,7 +171,10 @@ fn link(message: &LinkMessage, wanted: &str) -> Option<Link> {
             _ => {}
         }
     }
-    is_wanted.then_some(Link { index: message.header.index, mac })
+    is_wanted.then_some(Link {
+        index: message.header.index,
+        mac,
+    })
 }
 
 fn key(message: &NeighbourMessage) -> Option<(u32, IpAddr)> {
@@ -224,7 +244,10 @@ fn add_routes(message: &RouteMessage, routes: &mut Vec<Route>) {
 }
 
 fn parts(message: &RouteMessage) -> Parts<'_> {
-    let mut parts = Parts { table: u32::from(message.header.table), ..Parts::default() };
+    let mut parts = Parts {
+        table: u32::from(message.header.table),
+        ..Parts::default()
+    };
     for attribute in &message.attributes {
         match attribute {
             RouteAttribute::Destination(address) => parts.prefix = ip(address),

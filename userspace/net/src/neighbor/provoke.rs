@@ -13,8 +13,17 @@ use rtnetlink::packet_route::neighbour::{NeighbourFlags, NeighbourState};
 /// Where that is not permitted, an empty datagram to the discard port of the neighbour has the same effect. If both
 /// fail, the next request tries again.
 pub(super) async fn provoke(handle: &Handle, index: u32, address: IpAddr) {
-    let request = handle.neighbours().add(index, address).state(NeighbourState::None);
-    if request.flags(NeighbourFlags::Use).replace().execute().await.is_err() {
+    let request = handle
+        .neighbours()
+        .add(index, address)
+        .state(NeighbourState::None);
+    if request
+        .flags(NeighbourFlags::Use)
+        .replace()
+        .execute()
+        .await
+        .is_err()
+    {
         let _ = discard(index, address);
     }
 }
@@ -22,7 +31,10 @@ pub(super) async fn provoke(handle: &Handle, index: u32, address: IpAddr) {
 fn discard(index: u32, address: IpAddr) -> io::Result<()> {
     let (any, to): (SocketAddr, SocketAddr) = match address {
         IpAddr::V4(v4) => (([0; 4], 0).into(), (v4, DISCARD_PORT).into()),
-        IpAddr::V6(v6) => (([0; 16], 0).into(), SocketAddrV6::new(v6, DISCARD_PORT, 0, index).into()),
+        IpAddr::V6(v6) => (
+            ([0; 16], 0).into(),
+            SocketAddrV6::new(v6, DISCARD_PORT, 0, index).into(),
+        ),
     };
     let socket = UdpSocket::bind(any)?;
     socket.set_nonblocking(true)?;

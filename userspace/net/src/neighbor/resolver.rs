@@ -55,17 +55,24 @@ impl Resolver {
         let (stop, stopped) = oneshot::channel();
         let (started, first) = sync_mpsc::channel();
         let tables = Tables::new(interfaces);
-        let thread = std::thread::Builder::new().name("next-hops".to_owned()).spawn(move || {
-            // What is kept beyond need is a risk, not a fault.
-            let _ = caps::drop_all_but(caps::Keep::NetAdmin);
-            let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
-                Ok(runtime) => runtime,
-                Err(error) => return drop(started.send(Err(error))),
-            };
-            runtime.block_on(follow(tables, &shared, queue, stopped, &started));
-        })?;
-        let resolver = Self { stop: Some(stop), thread: Some(thread) };
-        first.recv().map_err(|_| io::Error::other("the thread that follows routes ended"))??;
+        let thread = std::thread::Builder::new()
+            .name("next-hops".to_owned())
+            .spawn(move || {
+                // What is kept beyond need is a risk, not a fault.
+                let _ = caps::drop_all_but(caps::Keep::NetAdmin);
+                let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
+                    Ok(runtime) => runtime,
+                    Err(error) => return drop(started.send(Err(error))),
+                };
+                runtime.block_on(follow(tables, &shared, queue, stopped, &started));
+            })?;
+        let resolver = Self {
+            stop: Some(stop),
+            thread: Some(thread),
+        };
+        first
+            .recv()
+            .map_err(|_| io::Error::other("the thread that follows routes ended"))??;
         Ok((next_hops, resolver))
     }
 }
@@ -98,7 +105,13 @@ async fn follow(
             tokio::spawn(news);
             tokio::spawn(connection);
             let asked = HashMap::new();
-            let mut follower = Follower { tables: &mut tables, shared, handle, asked, resync_at: Instant::now() };
+            let mut follower = Follower {
+                tables: &mut tables,
+                shared,
+                handle,
+                asked,
+                resync_at: Instant::now(),
+            };
             follower.resync().await?;
             // Only the first answer is waited for.
             let _ = started.send(Ok(()));
@@ -189,7 +202,14 @@ impl Follower<'_> {
 
     /// Reads everything anew.
     async fn resync(&mut self) -> io::Result<()> {
-        let links: Vec<_> = self.handle.link().get().execute().try_collect().await.map_err(io::Error::other)?;
+        let links: Vec<_> = self
+            .handle
+            .link()
+            .get()
+            .execute()
+            .try_collect()
+            .await
+            .map_err(io::Error::other)?;
         self.tables.set_links(&links);
         let v4 = RouteMessageBuilder::<std::net::Ipv4Addr>::new().build();
         let v6 = RouteMessageBuilder::<std::net::Ipv6Addr>::new().build();
@@ -212,10 +232,18 @@ impl Follower<'_> {
 
     async fn on_request(&mut self, request: Request) {
         let snapshot = self.shared.snapshot.load_full();
-        let Some(address) = snapshot.neighbor_towards(request.interface, request.destination) else { return };
-        let Some(index) = self.tables.link_index(request.interface) else { return };
+        let Some(address) = snapshot.neighbor_towards(request.interface, request.destination) else {
+            return;
+        };
+        let Some(index) = self.tables.link_index(request.interface) else {
+            return;
+        };
         let now = Instant::now();
-        if self.asked.get(&(index, address)).is_some_and(|last| now - *last < ASK_EVERY) {
+        if self
+            .asked
+            .get(&(index, address))
+            .is_some_and(|last| now - *last < ASK_EVERY)
+        {
             return;
         }
         if self.asked.len() >= ASKED_MAX {
@@ -233,8 +261,12 @@ impl Follower<'_> {
 }
 
 /// News that is listened to.
-const GROUPS: [MulticastGroup; 4] =
-    [MulticastGroup::Link, MulticastGroup::Neigh, MulticastGroup::Ipv4Route, MulticastGroup::Ipv6Route];
+const GROUPS: [MulticastGroup; 4] = [
+    MulticastGroup::Link,
+    MulticastGroup::Neigh,
+    MulticastGroup::Ipv4Route,
+    MulticastGroup::Ipv6Route,
+];
 
 /// Requests that may wait for the thread.
 const REQUESTS_MAX: usize = 1024;

@@ -40,8 +40,14 @@ impl Routes {
     /// The way towards `destination`.
     pub(super) fn lookup(&self, destination: IpAddr) -> Option<Via> {
         let entry = match destination {
-            IpAddr::V4(to) => self.v4.iter().find_map(|(len, table)| table.get(&mask4(to, *len))),
-            IpAddr::V6(to) => self.v6.iter().find_map(|(len, table)| table.get(&mask6(to, *len))),
+            IpAddr::V4(to) => self
+                .v4
+                .iter()
+                .find_map(|(len, table)| table.get(&mask4(to, *len))),
+            IpAddr::V6(to) => self
+                .v6
+                .iter()
+                .find_map(|(len, table)| table.get(&mask6(to, *len))),
         };
         entry.map(|entry| entry.via)
     }
@@ -83,8 +89,14 @@ mod tests {
         routes.insert(ip("10.0.0.200"), 32, 0, Via::Gateway(ip("10.0.0.3")));
         assert_eq!(routes.lookup(ip("192.0.2.1")), Some(Via::Gateway(ip("10.0.0.1"))));
         assert_eq!(routes.lookup(ip("10.0.0.5")), Some(Via::OnLink));
-        assert_eq!(routes.lookup(ip("10.0.0.129")), Some(Via::Gateway(ip("10.0.0.2"))));
-        assert_eq!(routes.lookup(ip("10.0.0.200")), Some(Via::Gateway(ip("10.0.0.3"))));
+        assert_eq!(
+            routes.lookup(ip("10.0.0.129")),
+            Some(Via::Gateway(ip("10.0.0.2")))
+        );
+        assert_eq!(
+            routes.lookup(ip("10.0.0.200")),
+            Some(Via::Gateway(ip("10.0.0.3")))
+        );
         assert_eq!(routes.lookup(ip("2001:db8::1")), None);
     }
 

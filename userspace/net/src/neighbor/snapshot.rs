@@ -32,19 +32,30 @@ pub(super) struct Snapshot {
 
 impl Snapshot {
     pub(super) fn lookup(&self, interface: u8, destination: IpAddr) -> NextHop {
-        let Some(out) = self.interfaces.get(usize::from(interface)) else { return NextHop::Unreachable };
-        let Some(address) = out.neighbor_towards(destination) else { return NextHop::Unreachable };
-        let Some(neighbor) = out.neighbors.get(&address) else { return NextHop::Pending };
+        let Some(out) = self.interfaces.get(usize::from(interface)) else {
+            return NextHop::Unreachable;
+        };
+        let Some(address) = out.neighbor_towards(destination) else {
+            return NextHop::Unreachable;
+        };
+        let Some(neighbor) = out.neighbors.get(&address) else {
+            return NextHop::Pending;
+        };
         // Read first: the line stays shared between workers once it is set.
         if !neighbor.used.load(Ordering::Relaxed) {
             neighbor.used.store(true, Ordering::Relaxed);
         }
-        NextHop::Known { source_mac: out.mac, destination_mac: neighbor.mac }
+        NextHop::Known {
+            source_mac: out.mac,
+            destination_mac: neighbor.mac,
+        }
     }
 
     /// The address to resolve for `destination`.
     pub(super) fn neighbor_towards(&self, interface: u8, destination: IpAddr) -> Option<IpAddr> {
-        self.interfaces.get(usize::from(interface))?.neighbor_towards(destination)
+        self.interfaces
+            .get(usize::from(interface))?
+            .neighbor_towards(destination)
     }
 }
 
@@ -64,13 +75,25 @@ mod tests {
     #[test]
     fn a_lookup_goes_by_route_then_neighbor() {
         let ip = |text: &str| text.parse::<IpAddr>().unwrap();
-        let mut out = Interface { mac: [2; 6], ..Interface::default() };
+        let mut out = Interface {
+            mac: [2; 6],
+            ..Interface::default()
+        };
         out.routes.insert(ip("10.0.0.0"), 24, 0, Via::OnLink);
-        out.routes.insert(ip("10.9.0.0"), 16, 0, Via::Gateway(ip("10.0.0.1")));
-        let router = Arc::new(Neighbor { mac: [7; 6], used: AtomicBool::new(false) });
+        out.routes
+            .insert(ip("10.9.0.0"), 16, 0, Via::Gateway(ip("10.0.0.1")));
+        let router = Arc::new(Neighbor {
+            mac: [7; 6],
+            used: AtomicBool::new(false),
+        });
         out.neighbors.insert(ip("10.0.0.1"), Arc::clone(&router));
-        let snapshot = Snapshot { interfaces: vec![Interface::default(), out] };
-        let known = NextHop::Known { source_mac: [2; 6], destination_mac: [7; 6] };
+        let snapshot = Snapshot {
+            interfaces: vec![Interface::default(), out],
+        };
+        let known = NextHop::Known {
+            source_mac: [2; 6],
+            destination_mac: [7; 6],
+        };
         assert_eq!(snapshot.lookup(1, ip("10.0.0.2")), NextHop::Pending);
         assert!(!router.used.load(Ordering::Relaxed));
         assert_eq!(snapshot.lookup(1, ip("10.9.1.1")), known);

@@ -8,7 +8,10 @@ use super::*;
 fn time_runs_out() {
     let (mut waiter, _waker) = Waiter::new().unwrap();
     let begin = Instant::now();
-    assert_eq!(waiter.wait(&[], Some(Duration::from_millis(5))).unwrap(), Woken::default());
+    assert_eq!(
+        waiter.wait(&[], Some(Duration::from_millis(5))).unwrap(),
+        Woken::default()
+    );
     assert!(begin.elapsed() >= Duration::from_millis(5));
 }
 
@@ -27,9 +30,20 @@ fn a_wake_before_the_wait_is_not_lost() {
 fn readable_descriptors_end_the_wait() {
     let (mut waiter, _waker) = Waiter::new().unwrap();
     let (mut near, far) = UnixStream::pair().unwrap();
-    assert!(!waiter.wait(&[far.as_raw_fd()], Some(Duration::ZERO)).unwrap().ready);
+    assert!(
+        !waiter
+            .wait(&[far.as_raw_fd()], Some(Duration::ZERO))
+            .unwrap()
+            .ready
+    );
     near.write_all(b"x").unwrap();
-    assert_eq!(waiter.wait(&[far.as_raw_fd()], None).unwrap(), Woken { ready: true, woken: false });
+    assert_eq!(
+        waiter.wait(&[far.as_raw_fd()], None).unwrap(),
+        Woken {
+            ready: true,
+            woken: false
+        }
+    );
 }
 
 #[test]

@@ -26,8 +26,14 @@ fn a_perfect_wire_delivers_at_once_and_in_order() {
 
 #[test]
 fn delay_is_virtual() {
-    let impairment = Impairment { delay: Duration::from_millis(20), ..Impairment::default() };
-    let (mut link, endpoint) = SimLink::pair(&SimConfig { impairment, ..SimConfig::default() });
+    let impairment = Impairment {
+        delay: Duration::from_millis(20),
+        ..Impairment::default()
+    };
+    let (mut link, endpoint) = SimLink::pair(&SimConfig {
+        impairment,
+        ..SimConfig::default()
+    });
     endpoint.inject(0, b"late");
     assert!(received(&mut link).is_empty());
     assert_eq!(endpoint.next_arrival(), Some(Timestamp::from_millis(20)));
@@ -48,7 +54,11 @@ fn the_same_seed_gives_the_same_fate() {
         jitter: Duration::from_millis(1),
     };
     let run = |seed| {
-        let (mut link, endpoint) = SimLink::pair(&SimConfig { seed, impairment, ..SimConfig::default() });
+        let (mut link, endpoint) = SimLink::pair(&SimConfig {
+            seed,
+            impairment,
+            ..SimConfig::default()
+        });
         for number in 0..1000_u16 {
             endpoint.inject(0, &number.to_be_bytes());
             endpoint.set_now(endpoint.now().saturating_add(Duration::from_micros(100)));
@@ -67,14 +77,23 @@ fn the_same_seed_gives_the_same_fate() {
     let (first, counters) = run(7);
     assert_eq!((first.clone(), counters), run(7));
     assert_ne!(first, run(8).0);
-    assert_eq!(first.len() as u64, counters.offered - counters.lost + counters.duplicated);
+    assert_eq!(
+        first.len() as u64,
+        counters.offered - counters.lost + counters.duplicated
+    );
     assert!((150..250).contains(&counters.lost), "{counters:?}");
-    assert!(first.windows(2).any(|pair| pair[0] > pair[1]), "nothing was reordered");
+    assert!(
+        first.windows(2).any(|pair| pair[0] > pair[1]),
+        "nothing was reordered"
+    );
 }
 
 #[test]
 fn without_slots_frames_wait_on_the_wire() {
-    let (mut link, endpoint) = SimLink::pair(&SimConfig { slots: 1, ..SimConfig::default() });
+    let (mut link, endpoint) = SimLink::pair(&SimConfig {
+        slots: 1,
+        ..SimConfig::default()
+    });
     let held = link.alloc().unwrap();
     assert!(link.alloc().is_none());
     endpoint.inject(0, b"x");

@@ -5,7 +5,11 @@ use std::ops::Range;
 
 /// Bytes of the headers in front of a datagram of this address family.
 pub(super) const fn len(is_ipv6: bool) -> usize {
-    if is_ipv6 { ETHERNET_LEN + IPV6_LEN + UDP_LEN } else { ETHERNET_LEN + IPV4_LEN + UDP_LEN }
+    if is_ipv6 {
+        ETHERNET_LEN + IPV6_LEN + UDP_LEN
+    } else {
+        ETHERNET_LEN + IPV4_LEN + UDP_LEN
+    }
 }
 
 /// Writes Ethernet, IP and UDP headers into the first bytes of `frame`, whose rest is the datagram.
@@ -15,7 +19,9 @@ pub(super) fn write(frame: &mut [u8], source: SocketAddr, destination: SocketAdd
     match (source.ip(), destination.ip()) {
         (IpAddr::V4(from), IpAddr::V4(to)) => {
             let total = frame.len().saturating_sub(ETHERNET_LEN);
-            let Ok(total) = u16::try_from(total) else { return false };
+            let Ok(total) = u16::try_from(total) else {
+                return false;
+            };
             write_ethernet(frame, ETHERTYPE_IPV4);
             write_ipv4(&mut frame[ETHERNET_LEN..], total, from, to);
             let pseudo = sum(&from.octets()) + sum(&to.octets());
@@ -24,7 +30,9 @@ pub(super) fn write(frame: &mut [u8], source: SocketAddr, destination: SocketAdd
         }
         (IpAddr::V6(from), IpAddr::V6(to)) => {
             let payload = frame.len().saturating_sub(ETHERNET_LEN + IPV6_LEN);
-            let Ok(payload) = u16::try_from(payload) else { return false };
+            let Ok(payload) = u16::try_from(payload) else {
+                return false;
+            };
             write_ethernet(frame, ETHERTYPE_IPV6);
             write_ipv6(&mut frame[ETHERNET_LEN..], payload, from, to);
             let pseudo = sum(&from.octets()) + sum(&to.octets());
@@ -87,10 +95,18 @@ fn read_udp(ip: &[u8], offset: usize) -> Option<Ports> {
         return None;
     }
     let start = ETHERNET_LEN + offset;
-    Some((be16(ip, offset)?, be16(ip, offset + 2)?, start + UDP_LEN..start + len))
+    Some((
+        be16(ip, offset)?,
+        be16(ip, offset + 2)?,
+        start + UDP_LEN..start + len,
+    ))
 }
 
-fn outgoing((from, to): (IpAddr, IpAddr), traffic_class: u8, (source, destination, payload): Ports) -> Outgoing {
+fn outgoing(
+    (from, to): (IpAddr, IpAddr),
+    traffic_class: u8,
+    (source, destination, payload): Ports,
+) -> Outgoing {
     Outgoing {
         source: SocketAddr::new(from, source),
         destination: SocketAddr::new(to, destination),
@@ -145,7 +161,10 @@ fn write_udp(udp: &mut [u8], source: SocketAddr, destination: SocketAddr, pseudo
 fn sum(bytes: &[u8]) -> u64 {
     let (words, rest) = bytes.as_chunks::<4>();
     // Two 16-bit words at a time: their carries meet again when the sum is folded.
-    let sum: u64 = words.iter().map(|word| u64::from(u32::from_be_bytes(*word))).sum();
+    let sum: u64 = words
+        .iter()
+        .map(|word| u64::from(u32::from_be_bytes(*word)))
+        .sum();
     let mut last = [0; 4];
     last[..rest.len()].copy_from_slice(rest);
     sum + u64::from(u32::from_be_bytes(last))
@@ -230,7 +249,15 @@ mod tests {
         for len in 0..good.len() {
             assert_eq!(read(&good[..len]), None, "cut to {len}");
         }
-        for (offset, value) in [(12, 0x81), (14, 0x65), (14, 0x44), (20, 0x20), (21, 1), (23, 6), (39, 7)] {
+        for (offset, value) in [
+            (12, 0x81),
+            (14, 0x65),
+            (14, 0x44),
+            (20, 0x20),
+            (21, 1),
+            (23, 6),
+            (39, 7),
+        ] {
             let mut bad = good.clone();
             bad[offset] = value;
             assert_eq!(read(&bad), None, "byte {offset} = {value:#x}");

@@ -2,8 +2,10 @@
 
 use std::io;
 use std::mem;
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV6};
+use std::net::SocketAddr;
 use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
+
+use super::name::Name;
 
 /// How to make a socket.
 #[derive(Clone, Copy)]
@@ -16,7 +18,11 @@ pub(super) struct Options {
 
 /// Opens a non-blocking UDP socket bound to `address`.
 pub(super) fn bind(address: SocketAddr, options: Options) -> io::Result<OwnedFd> {
-    let family = if address.is_ipv6() { libc::AF_INET6 } else { libc::AF_INET };
+    let family = if address.is_ipv6() {
+        libc::AF_INET6
+    } else {
+        libc::AF_INET
+    };
     let kind = libc::SOCK_DGRAM | libc::SOCK_NONBLOCK | libc::SOCK_CLOEXEC;
     // SAFETY: takes three integers; the result is checked before it is used.
     let fd = unsafe { libc::socket(family, kind, 0) };
@@ -39,7 +45,11 @@ pub(super) fn bind(address: SocketAddr, options: Options) -> io::Result<OwnedFd>
     let name = Name::from(address);
     // SAFETY: `name` holds a socket address of `name.len` bytes and outlives the call.
     let result = unsafe { libc::bind(fd, name.as_ptr(), name.len) };
-    if result < 0 { Err(io::Error::last_os_error()) } else { Ok(socket) }
+    if result < 0 {
+        Err(io::Error::last_os_error())
+    } else {
+        Ok(socket)
+    }
 }
 
 /// The address a socket is bound to, port included.
@@ -50,7 +60,8 @@ pub(super) fn local_address(socket: &OwnedFd) -> io::Result<SocketAddr> {
     if result < 0 {
         return Err(io::Error::last_os_error());
     }
-    name.address().ok_or_else(|| io::Error::from(io::ErrorKind::InvalidData))
+    name.address()
+        .ok_or_else(|| io::Error::from(io::ErrorKind::InvalidData))
 }
 
 /// Sets DSCP and ECN of what the socket sends.
@@ -85,7 +96,11 @@ fn set_option(socket: &OwnedFd, level: i32, option: i32, value: i32) -> io::Resu
     // SAFETY: reads `len` bytes, the size of `value`, which outlives the call.
     let result =
         unsafe { libc::setsockopt(socket.as_raw_fd(), level, option, (&raw const value).cast(), len) };
-    if result < 0 { Err(io::Error::last_os_error()) } else { Ok(()) }
+    if result < 0 {
+        Err(io::Error::last_os_error())
+    } else {
+        Ok(())
+    }
 }
 
 /// A set of descriptors that tells which are readable, each with a number of ours.
@@ -103,7 +118,10 @@ impl Readiness {
         }
         // SAFETY: `fd` is a fresh descriptor that nothing else owns.
         let epoll = unsafe { OwnedFd::from_raw_fd(fd) };
-        Ok(Self { epoll, events: Vec::new() })
+        Ok(Self {
+            epoll,
+            events: Vec::new(),
+        })
     }
 
     pub(super) fn fd(&self) -> &OwnedFd {
@@ -112,7 +130,10 @@ impl Readiness {
 
     /// Adds a socket. Closing it removes it again.
     pub(super) fn add(&self, socket: &OwnedFd, number: u32) -> io::Result<()> {
-        let mut event = libc::epoll_event { events: libc::EPOLLIN as u32, u64: u64::from(number) };
+        let mut event = libc::epoll_event {
+            events: libc::EPOLLIN as u32,
+            u64: u64::from(number),
+        };
         // SAFETY: both descriptors are open, and `event` outlives the call.
         let result = unsafe {
             libc::epoll_ctl(
@@ -122,102 +143,27 @@ impl Readiness {
                 &raw mut event,
             )
         };
-        if result < 0 { Err(io::Error::last_os_error()) } else { Ok(()) }
+        if result < 0 {
+            Err(io::Error::last_os_error())
+        } else {
+            Ok(())
+        }
     }
 
     /// Looks, without waiting, which sockets are readable; at most `limit` of them, in turn.
     pub(super) fn ready(&mut self, limit: usize, numbers: &mut Vec<u32>) {
         numbers.clear();
-        self.events.resize(limit.max(1), libc::epoll_event { events: 0, u64: 0 });
+        self.events
+            .resize(limit.max(1), libc::epoll_event { events: 0, u64: 0 });
         let room = self.events.len() as i32;
         // SAFETY: the kernel writes at most `room` events into the buffer, which has that many.
         let count = unsafe { libc::epoll_wait(self.epoll.as_raw_fd(), self.events.as_mut_ptr(), room, 0) };
-        numbers.extend(self.events.iter().take(usize::try_from(count).unwrap_or(0)).map(|e| e.u64 as u32));
-    }
-}
-
-/// A socket address as the kernel reads and writes it.
-#[derive(Clone, Copy)]
-pub(super) struct Name {
-    storage: Storage,
-    len: libc::socklen_t,
-}
-
-/// Large enough for either family; any bits are a valid value of each.
-#[derive(Clone, Copy)]
-#[repr(C)]
-union Storage {
-    family: libc::sa_family_t,
-    v4: libc::sockaddr_in,
-    v6: libc::sockaddr_in6,
-}
-
-impl Default for Name {
-    fn default() -> Self {
-        // SAFETY: plain integers only, for which all zeroes is a valid value.
-        let storage = unsafe { mem::zeroed() };
-        Self { storage, len: size_of::<Storage>() as libc::socklen_t }
-    }
-}
-
-impl Name {
-    fn as_ptr(&self) -> *const libc::sockaddr {
-        (&raw const self.storage).cast()
-    }
-
-    fn as_mut_ptr(&mut self) -> *mut libc::sockaddr {
-        (&raw mut self.storage).cast()
-    }
-
-    /// The address in it, or `None` if it is of neither family.
-    pub(super) fn address(&self) -> Option<SocketAddr> {
-        // SAFETY: the storage was zeroed or written by the kernel, and any bits are a valid integer.
-        let family = unsafe { self.storage.family };
-        match i32::from(family) {
-            libc::AF_INET => {
-                // SAFETY: the family says so, and any bits are a valid value anyway.
-                let v4 = unsafe { self.storage.v4 };
-                let ip = Ipv4Addr::from(u32::from_be(v4.sin_addr.s_addr));
-                Some(SocketAddr::new(IpAddr::V4(ip), u16::from_be(v4.sin_port)))
-            }
-            libc::AF_INET6 => {
-                // SAFETY: the family says so, and any bits are a valid value anyway.
-                let v6 = unsafe { self.storage.v6 };
-                let ip = Ipv6Addr::from(v6.sin6_addr.s6_addr);
-                Some(SocketAddr::new(IpAddr::V6(ip), u16::from_be(v6.sin6_port)))
-            }
-            _ => None,
-        }
-    }
-}
-
-impl From<SocketAddr> for Name {
-    fn from(address: SocketAddr) -> Self {
-        match address {
-            SocketAddr::V4(v4) => {
-                let v4 = libc::sockaddr_in {
-                    sin_family: libc::AF_INET as libc::sa_family_t,
-                    sin_port: v4.port().to_be(),
-                    sin_addr: libc::in_addr { s_addr: u32::from(*v4.ip()).to_be() },
-                    sin_zero: [0; 8],
-                };
-                Self { storage: Storage { v4 }, len: size_of::<libc::sockaddr_in>() as libc::socklen_t }
-            }
-            SocketAddr::V6(v6) => Self::from(v6),
-        }
-    }
-}
-
-impl From<SocketAddrV6> for Name {
-    fn from(address: SocketAddrV6) -> Self {
-        let v6 = libc::sockaddr_in6 {
-            sin6_family: libc::AF_INET6 as libc::sa_family_t,
-            sin6_port: address.port().to_be(),
-            sin6_flowinfo: 0,
-            sin6_addr: libc::in6_addr { s6_addr: address.ip().octets() },
-            sin6_scope_id: address.scope_id(),
-        };
-        Self { storage: Storage { v6 }, len: size_of::<libc::sockaddr_in6>() as libc::socklen_t }
+        numbers.extend(
+            self.events
+                .iter()
+                .take(usize::try_from(count).unwrap_or(0))
+                .map(|e| e.u64 as u32),
+        );
     }
 }
 
@@ -256,7 +202,10 @@ impl Messages {
         self.clear();
         for buffer in buffers.take(MESSAGES_MAX) {
             self.names.push(Name::default());
-            self.parts.push(libc::iovec { iov_base: buffer.as_mut_ptr().cast(), iov_len: buffer.len() });
+            self.parts.push(libc::iovec {
+                iov_base: buffer.as_mut_ptr().cast(),
+                iov_len: buffer.len(),
+            });
         }
         self.build_headers();
         let (headers, count) = (self.headers.as_mut_ptr(), self.headers.len() as u32);
@@ -264,7 +213,13 @@ impl Messages {
         // SAFETY: `count` headers, each pointing at one name and one part of this structure, which are not moved until
         // the call is over; each part covers a buffer that `buffers` lent exclusively for as long as `'b`.
         let received = unsafe {
-            libc::recvmmsg(socket.as_raw_fd(), headers, count, flags as _, std::ptr::null_mut())
+            libc::recvmmsg(
+                socket.as_raw_fd(),
+                headers,
+                count,
+                flags as _,
+                std::ptr::null_mut(),
+            )
         };
         let received = usize::try_from(received).map_err(|_| io::Error::last_os_error())?;
         for (index, header) in self.headers.iter().take(received).enumerate() {
@@ -287,7 +242,10 @@ impl Messages {
         self.clear();
         for (bytes, name) in datagrams.take(MESSAGES_MAX) {
             self.names.push(name);
-            self.parts.push(libc::iovec { iov_base: bytes.as_ptr().cast_mut().cast(), iov_len: bytes.len() });
+            self.parts.push(libc::iovec {
+                iov_base: bytes.as_ptr().cast_mut().cast(),
+                iov_len: bytes.len(),
+            });
         }
         self.build_headers();
         let (headers, count) = (self.headers.as_mut_ptr(), self.headers.len() as u32);
@@ -330,17 +288,11 @@ mod tests {
     use super::*;
 
     #[test]
-    fn names_go_both_ways() {
-        for text in ["192.0.2.1:5060", "[2001:db8::1]:20000"] {
-            let address: SocketAddr = text.parse().unwrap();
-            assert_eq!(Name::from(address).address(), Some(address));
-        }
-        assert_eq!(Name::default().address(), None);
-    }
-
-    #[test]
     fn an_address_that_is_not_ours_is_refused() {
-        let options = Options { is_shared: false, receive_buffer: 4096 };
+        let options = Options {
+            is_shared: false,
+            receive_buffer: 4096,
+        };
         let error = bind("192.0.2.1:0".parse().unwrap(), options).unwrap_err();
         assert_eq!(error.kind(), io::ErrorKind::AddrNotAvailable);
     }

@@ -67,7 +67,10 @@ fn a_datagram_comes_as_a_whole_frame_and_goes_back() {
         let slots = link.slots();
         assert_eq!((slots.free, slots.app, slots.tx), (slots.total, 0, 0));
         let counters = link.counters();
-        assert_eq!((counters.rx_frames, counters.tx_frames, counters.tx_dropped()), (1, 1, 0));
+        assert_eq!(
+            (counters.rx_frames, counters.tx_frames, counters.tx_dropped()),
+            (1, 1, 0)
+        );
         assert_eq!(counters.rx_bytes, counters.tx_bytes);
     }
 }
@@ -190,7 +193,11 @@ fn addresses_of_no_zone_are_refused() {
     assert_eq!(error.kind(), io::ErrorKind::AddrNotAvailable);
     let listeners = vec!["0.0.0.0:5060".parse().unwrap()];
     let addresses = vec![(0, "0.0.0.0".parse().unwrap())];
-    let config = UdpConfig { addresses, listeners, ..UdpConfig::default() };
+    let config = UdpConfig {
+        addresses,
+        listeners,
+        ..UdpConfig::default()
+    };
     assert!(UdpSockets::bind(config).is_err());
 }
 

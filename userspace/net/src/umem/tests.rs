@@ -35,7 +35,15 @@ fn frames_outlive_the_link_that_made_them() {
 
 #[test]
 fn a_ledger_that_lost_a_slot_is_not_balanced() {
-    let mut ledger = SlotLedger { fill: 1, rx: 2, app: 3, tx: 4, completion: 5, free: 6, total: 21 };
+    let mut ledger = SlotLedger {
+        fill: 1,
+        rx: 2,
+        app: 3,
+        tx: 4,
+        completion: 5,
+        free: 6,
+        total: 21,
+    };
     assert!(ledger.is_balanced());
     ledger.app -= 1;
     assert!(!ledger.is_balanced());

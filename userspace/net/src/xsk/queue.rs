@@ -29,7 +29,14 @@ pub(super) struct Queue {
 
 impl Queue {
     pub(super) fn new(open: OpenQueue, ring_len: u32) -> Self {
-        let OpenQueue { interface, queue, rx, tx, fill, completion } = open;
+        let OpenQueue {
+            interface,
+            queue,
+            rx,
+            tx,
+            fill,
+            completion,
+        } = open;
         Self {
             interface,
             number: queue as u8,
@@ -82,14 +89,18 @@ impl Queue {
         while wanted > 0 {
             let count = (wanted as usize).min(BATCH_MAX);
             for desc in &mut self.scratch[..count] {
-                let Some(slot) = region.take_free() else { unreachable!("free slots were counted above") };
+                let Some(slot) = region.take_free() else {
+                    unreachable!("free slots were counted above")
+                };
                 *desc = descs[slot as usize];
             }
             // SAFETY: these slots came off the free list just now, so nobody else refers to them, and they are of the
             // UMEM that this ring belongs to.
             let taken = unsafe { self.fill.produce(&self.scratch[..count]) };
             if taken == 0 {
-                self.scratch[..count].iter().for_each(|desc| put_back(region, desc));
+                self.scratch[..count]
+                    .iter()
+                    .for_each(|desc| put_back(region, desc));
                 break;
             }
             self.filled += count as u32;
@@ -114,7 +125,9 @@ impl Queue {
         while self.sent > 0 {
             // SAFETY: only slots of this UMEM ever entered the transmit ring, so only those come back.
             let count = unsafe { self.completion.consume(&mut self.scratch[..]) };
-            self.scratch[..count].iter().for_each(|desc| put_back(region, desc));
+            self.scratch[..count]
+                .iter()
+                .for_each(|desc| put_back(region, desc));
             self.sent -= count as u32;
             if count < BATCH_MAX {
                 break;
@@ -142,7 +155,10 @@ impl Queue {
     fn produce(&mut self, counters: &mut LinkCounters) {
         loop {
             // More may be with the kernel than the completion ring holds; then the kernel would stop sending anyway.
-            let room = self.tx.nb_free(BATCH_MAX as u32).min(self.ring_len.saturating_sub(self.sent));
+            let room = self
+                .tx
+                .nb_free(BATCH_MAX as u32)
+                .min(self.ring_len.saturating_sub(self.sent));
             let count = self.backlog.len().min(room as usize).min(BATCH_MAX);
             if count == 0 {
                 return;
@@ -158,8 +174,11 @@ impl Queue {
             }
             self.sent += count as u32;
             counters.tx_frames += count as u64;
-            counters.tx_bytes +=
-                self.backlog.drain(..count).map(|desc| desc.lengths().data() as u64).sum::<u64>();
+            counters.tx_bytes += self
+                .backlog
+                .drain(..count)
+                .map(|desc| desc.lengths().data() as u64)
+                .sum::<u64>();
         }
     }
 
@@ -183,7 +202,9 @@ impl Queue {
 
     /// Adds what the kernel counted at this socket.
     pub(super) fn add_statistics(&self, counters: &mut LinkCounters) {
-        let Ok(kernel) = self.rx.fd().xdp_statistics() else { return };
+        let Ok(kernel) = self.rx.fd().xdp_statistics() else {
+            return;
+        };
         counters.rx_dropped += kernel.rx_dropped();
         counters.rx_invalid_descs += kernel.rx_invalid_descs();
         counters.tx_invalid_descs += kernel.tx_invalid_descs();

@@ -89,11 +89,17 @@ pub struct XskError {
 
 impl XskError {
     fn new(what: impl Into<String>) -> Self {
-        Self { what: what.into(), source: None }
+        Self {
+            what: what.into(),
+            source: None,
+        }
     }
 
     fn with(what: impl Into<String>, source: impl std::error::Error + Send + Sync + 'static) -> Self {
-        Self { what: what.into(), source: Some(Box::new(source)) }
+        Self {
+            what: what.into(),
+            source: Some(Box::new(source)),
+        }
     }
 
     /// The error of the kernel behind it, if there is one.
@@ -101,7 +107,10 @@ impl XskError {
     pub fn raw_os_error(&self) -> Option<i32> {
         let mut error: Option<&(dyn std::error::Error + 'static)> = self.source.as_deref().map(|e| e as _);
         while let Some(inner) = error {
-            if let Some(code) = inner.downcast_ref::<io::Error>().and_then(io::Error::raw_os_error) {
+            if let Some(code) = inner
+                .downcast_ref::<io::Error>()
+                .and_then(io::Error::raw_os_error)
+            {
                 return Some(code);
             }
             error = inner.source();
@@ -155,8 +164,15 @@ impl XskSockets {
         if config.queues.is_empty() {
             return Err(XskError::new("no queue to bind an AF_XDP socket to"));
         }
-        if let Some(far) = config.queues.iter().find(|queue| queue.queue > u32::from(u8::MAX)) {
-            return Err(XskError::new(format!("queue {} of {} is beyond 255", far.queue, far.name)));
+        if let Some(far) = config
+            .queues
+            .iter()
+            .find(|queue| queue.queue > u32::from(u8::MAX))
+        {
+            return Err(XskError::new(format!(
+                "queue {} of {} is beyond 255",
+                far.queue, far.name
+            )));
         }
         raise_locked_memory();
         match config.zero_copy {
@@ -187,7 +203,12 @@ impl XskSockets {
             slot_len: config.slot_len,
             ring_len: config.ring_len,
         };
-        Ok(Self { umem, descs, report, opened })
+        Ok(Self {
+            umem,
+            descs,
+            report,
+            opened,
+        })
     }
 
     /// What was negotiated with the kernel.
@@ -203,7 +224,10 @@ impl XskSockets {
             // SAFETY: the socket is open as long as `open` lives, which `self` keeps, and so does the borrow.
             unsafe { BorrowedFd::borrow_raw(open.rx.fd().as_raw_fd()) }
         };
-        self.opened.iter().map(|open| (open.interface, open.queue, borrowed(open))).collect()
+        self.opened
+            .iter()
+            .map(|open| (open.interface, open.queue, borrowed(open)))
+            .collect()
     }
 
     pub(super) fn into_parts(self) -> (Umem, Vec<FrameDesc>, XskReport, Vec<OpenQueue>) {
@@ -215,8 +239,13 @@ fn umem_config(config: &XskConfig) -> Result<UmemConfig, XskError> {
     let ring = QueueSize::new(config.ring_len).map_err(|error| XskError::with("ring length", error))?;
     let slot = FrameSize::new(config.slot_len).map_err(|error| XskError::with("slot length", error))?;
     let mut builder = UmemConfigBuilder::new();
-    builder.frame_size(slot).fill_queue_size(ring).comp_queue_size(ring);
-    builder.build().map_err(|error| XskError::with("slot length", error))
+    builder
+        .frame_size(slot)
+        .fill_queue_size(ring)
+        .comp_queue_size(ring);
+    builder
+        .build()
+        .map_err(|error| XskError::with("slot length", error))
 }
 
 fn socket_config(config: &XskConfig, copy: BindFlags) -> Result<SocketConfig, XskError> {
@@ -232,14 +261,23 @@ fn socket_config(config: &XskConfig, copy: BindFlags) -> Result<SocketConfig, Xs
 
 fn open_queue(queue: &XskQueue, config: SocketConfig, umem: &Umem) -> Result<OpenQueue, XskError> {
     let what = || format!("AF_XDP socket on {} queue {}", queue.name, queue.queue);
-    let interface: Interface = queue.name.parse().map_err(|error| XskError::with(what(), error))?;
+    let interface: Interface = queue
+        .name
+        .parse()
+        .map_err(|error| XskError::with(what(), error))?;
     // SAFETY: the flag that keeps libxdp from loading a program of its own is set in `config`, which is all that
     // sharing a UMEM asks for.
     let sockets = unsafe { Socket::new(config, umem, &interface, queue.queue) };
     let (tx, rx, rings) = sockets.map_err(|error| XskError::with(what(), error))?;
-    let (fill, completion) =
-        rings.ok_or_else(|| XskError::new(format!("{} is listed twice", what())))?;
-    Ok(OpenQueue { interface: queue.interface, queue: queue.queue, rx, tx, fill, completion })
+    let (fill, completion) = rings.ok_or_else(|| XskError::new(format!("{} is listed twice", what())))?;
+    Ok(OpenQueue {
+        interface: queue.interface,
+        queue: queue.queue,
+        rx,
+        tx,
+        fill,
+        completion,
+    })
 }
 
 fn is_zero_copy(fd: RawFd) -> bool {
@@ -247,14 +285,23 @@ fn is_zero_copy(fd: RawFd) -> bool {
     let mut len = size_of::<libc::xdp_options>() as libc::socklen_t;
     // SAFETY: the kernel writes at most `len` bytes, the size of `options`, and both outlive the call.
     let result = unsafe {
-        libc::getsockopt(fd, libc::SOL_XDP, libc::XDP_OPTIONS, (&raw mut options).cast(), &raw mut len)
+        libc::getsockopt(
+            fd,
+            libc::SOL_XDP,
+            libc::XDP_OPTIONS,
+            (&raw mut options).cast(),
+            &raw mut len,
+        )
     };
     result == 0 && options.flags & libc::XDP_OPTIONS_ZEROCOPY != 0
 }
 
 /// Raises the limit on locked memory if this process may; if it may not, opening says what is wrong.
 fn raise_locked_memory() {
-    let limit = libc::rlimit { rlim_cur: libc::RLIM_INFINITY, rlim_max: libc::RLIM_INFINITY };
+    let limit = libc::rlimit {
+        rlim_cur: libc::RLIM_INFINITY,
+        rlim_max: libc::RLIM_INFINITY,
+    };
     // SAFETY: reads one `rlimit` that outlives the call.
     unsafe { libc::setrlimit(libc::RLIMIT_MEMLOCK, &raw const limit) };
 }

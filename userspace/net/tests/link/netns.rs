@@ -55,7 +55,9 @@ impl Namespace {
                 assert_eq!(result, 0, "setns: {}", std::io::Error::last_os_error());
                 work()
             });
-            inside.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+            inside
+                .join()
+                .unwrap_or_else(|panic| std::panic::resume_unwind(panic))
         })
     }
 }
@@ -85,5 +87,9 @@ pub(crate) fn join(near: &Namespace, near_dev: &str, far: &Namespace, far_dev: &
 
 fn run(program: &str, words: &[&str]) {
     let output = Command::new(program).args(words).output().unwrap();
-    assert!(output.status.success(), "{program} {words:?}: {}", String::from_utf8_lossy(&output.stderr));
+    assert!(
+        output.status.success(),
+        "{program} {words:?}: {}",
+        String::from_utf8_lossy(&output.stderr)
+    );
 }

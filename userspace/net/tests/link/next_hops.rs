@@ -26,7 +26,10 @@ fn wait_for(next_hops: &NextHops, destination: &str, wanted: NextHop) {
         if found == wanted {
             return;
         }
-        assert!(begin.elapsed() < Duration::from_secs(8), "{destination}: {found:?}, wanted {wanted:?}");
+        assert!(
+            begin.elapsed() < Duration::from_secs(8),
+            "{destination}: {found:?}, wanted {wanted:?}"
+        );
         if found == NextHop::Pending {
             assert!(next_hops.request(0, destination));
         }
@@ -41,7 +44,10 @@ fn missing_neighbors_are_asked_for_and_appear() {
     }
     let (edge, peer) = (Namespace::new("edge"), Namespace::new("peer"));
     join(&edge, "e0", &peer, "p0", 1);
-    let known = NextHop::Known { source_mac: mac(&edge, "e0"), destination_mac: mac(&peer, "p0") };
+    let known = NextHop::Known {
+        source_mac: mac(&edge, "e0"),
+        destination_mac: mac(&peer, "p0"),
+    };
     edge.enter(|| {
         let (next_hops, _resolver) = Resolver::start(&["e0".to_owned()]).unwrap();
         let epoch = next_hops.epoch();
@@ -71,14 +77,20 @@ fn routes_and_neighbors_are_followed() {
     let (edge, peer) = (Namespace::new("edge"), Namespace::new("peer"));
     join(&edge, "e0", &peer, "p0", 2);
     let source_mac = mac(&edge, "e0");
-    let router = NextHop::Known { source_mac, destination_mac: mac(&peer, "p0") };
+    let router = NextHop::Known {
+        source_mac,
+        destination_mac: mac(&peer, "p0"),
+    };
     let (next_hops, resolver) = edge.enter(|| Resolver::start(&["e0".to_owned()]).unwrap());
     edge.ip("route add default via 10.9.2.2");
     wait_for(&next_hops, "198.51.100.1", router);
     edge.ip("-6 route add 2001:db8::/32 via fd09:2::2");
     wait_for(&next_hops, "2001:db8:7::1", router);
     edge.ip("neigh add 10.9.2.77 lladdr 02:00:00:00:00:77 nud permanent dev e0");
-    let fixed = NextHop::Known { source_mac, destination_mac: [2, 0, 0, 0, 0, 0x77] };
+    let fixed = NextHop::Known {
+        source_mac,
+        destination_mac: [2, 0, 0, 0, 0, 0x77],
+    };
     wait_for(&next_hops, "10.9.2.77", fixed);
     edge.ip("route replace default via 10.9.2.77");
     wait_for(&next_hops, "198.51.100.1", fixed);
@@ -100,7 +112,10 @@ fn resolution_needs_no_privilege() {
     }
     let (edge, peer) = (Namespace::new("edge"), Namespace::new("peer"));
     join(&edge, "e0", &peer, "p0", 3);
-    let known = NextHop::Known { source_mac: mac(&edge, "e0"), destination_mac: mac(&peer, "p0") };
+    let known = NextHop::Known {
+        source_mac: mac(&edge, "e0"),
+        destination_mac: mac(&peer, "p0"),
+    };
     edge.enter(|| {
         caps::drop_all_but(caps::Keep::Nothing).unwrap();
         let (next_hops, _resolver) = Resolver::start(&["e0".to_owned()]).unwrap();

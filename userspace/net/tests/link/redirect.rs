@@ -15,7 +15,11 @@ impl Redirect {
     pub(crate) fn attach(index: u32, in_driver: bool) -> io::Result<Self> {
         let sockets = create_map()?;
         let program = load(&sockets)?;
-        let mode = if in_driver { XDP_FLAGS_DRV_MODE } else { XDP_FLAGS_SKB_MODE };
+        let mode = if in_driver {
+            XDP_FLAGS_DRV_MODE
+        } else {
+            XDP_FLAGS_SKB_MODE
+        };
         let mut words = [0_u32; ATTR_WORDS];
         words[0] = program.as_raw_fd().cast_unsigned();
         words[1] = index;
@@ -44,7 +48,7 @@ fn create_map() -> io::Result<OwnedFd> {
 fn load(sockets: &OwnedFd) -> io::Result<OwnedFd> {
     let map = u64::from(sockets.as_raw_fd().cast_unsigned());
     let program: [u64; 6] = [
-        0x0000_0000_0010_1261,       // r2 = ctx->rx_queue_index
+        0x0000_0000_0010_1261,             // r2 = ctx->rx_queue_index
         0x0000_0000_0000_1118 | map << 32, // r1 = map
         0,
         0x0000_0002_0000_03b7, // r3 = XDP_PASS
@@ -74,9 +78,12 @@ fn bpf(command: i32, words: &mut [u32; ATTR_WORDS]) -> io::Result<OwnedFd> {
 
 fn call(command: i32, words: &mut [u32; ATTR_WORDS]) -> io::Result<i32> {
     // SAFETY: the attribute is as long as said, zero where unused, and what it points at lives past the call.
-    let result =
-        unsafe { libc::syscall(libc::SYS_bpf, command, words.as_mut_ptr(), size_of_val(words)) };
-    if result < 0 { Err(io::Error::last_os_error()) } else { Ok(result as i32) }
+    let result = unsafe { libc::syscall(libc::SYS_bpf, command, words.as_mut_ptr(), size_of_val(words)) };
+    if result < 0 {
+        Err(io::Error::last_os_error())
+    } else {
+        Ok(result as i32)
+    }
 }
 
 const ATTR_WORDS: usize = 32;

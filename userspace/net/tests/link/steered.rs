@@ -3,8 +3,8 @@
 use std::net::IpAddr;
 use std::sync::atomic::AtomicBool;
 
-use trunkline_net::steer::{Mode, Source, SteerConfig, SteerProgram};
 use trunkline_net::XskLink;
+use trunkline_net::steer::{Mode, Source, SteerConfig, SteerProgram};
 use trunkline_net::xsk::XskSockets;
 use trunkline_xdp_abi::Local;
 
@@ -20,8 +20,16 @@ fn open(net: u8) -> (XskLink, SteerProgram) {
         mode: Mode::Auto,
         locals: vec![(v4, local), (v6, local)],
         sources: vec![
-            Source { zone: 0, address: v4, prefix_len: 24 },
-            Source { zone: 0, address: v6, prefix_len: 64 },
+            Source {
+                zone: 0,
+                address: v4,
+                prefix_len: 24,
+            },
+            Source {
+                zone: 0,
+                address: v6,
+                prefix_len: 64,
+            },
         ],
     };
     let mut steer = SteerProgram::load(&steer_config).unwrap();
@@ -49,7 +57,11 @@ fn sip_and_media_for_us_arrive_and_the_rest_does_not() {
         let worker = scope.spawn(move || {
             edge.enter(|| {
                 let (mut link, steer) = open(net);
-                println!("{:?} {:?}", link.report(), steer.attachments().collect::<Vec<_>>());
+                println!(
+                    "{:?} {:?}",
+                    link.report(),
+                    steer.attachments().collect::<Vec<_>>()
+                );
                 ready.send(()).unwrap();
                 run(&mut link, stop, turn_round);
                 settled(&mut link)

@@ -22,8 +22,16 @@ impl Drop for Stop<'_> {
 
 /// What to open for queue 0 of each interface.
 pub(crate) fn config(names: &[&str]) -> XskConfig {
-    let queue = |(interface, name): (u8, &&str)| XskQueue { interface, name: (*name).to_owned(), queue: 0 };
-    XskConfig { queues: (0_u8..).zip(names).map(queue).collect(), ring_len: 512, ..XskConfig::default() }
+    let queue = |(interface, name): (u8, &&str)| XskQueue {
+        interface,
+        name: (*name).to_owned(),
+        queue: 0,
+    };
+    XskConfig {
+        queues: (0_u8..).zip(names).map(queue).collect(),
+        ring_len: 512,
+        ..XskConfig::default()
+    }
 }
 
 /// Opens a link on queue 0 of each interface, with a program that gives it everything.
@@ -102,17 +110,24 @@ pub(crate) fn ping_pong(ours: &str, theirs: &str) {
         let payload: Vec<u8> = (0..round * 7).map(|number| (number + round) as u8).collect();
         socket.send(&payload).unwrap();
         let mut buffer = [0; 2048];
-        let len = socket.recv(&mut buffer).unwrap_or_else(|e| panic!("{theirs} round {round}: {e}"));
+        let len = socket
+            .recv(&mut buffer)
+            .unwrap_or_else(|e| panic!("{theirs} round {round}: {e}"));
         assert_eq!(&buffer[..len], payload);
     }
 }
 
 /// What must hold after `count` datagrams went in and out.
 pub(crate) fn assert_conserved(slots: &SlotLedger, counters: &LinkCounters, count: u64) {
-    assert_eq!((slots.app, slots.tx, slots.completion, slots.rx), (0, 0, 0, 0), "{slots:?}");
+    assert_eq!(
+        (slots.app, slots.tx, slots.completion, slots.rx),
+        (0, 0, 0, 0),
+        "{slots:?}"
+    );
     assert_eq!(slots.fill + slots.free, slots.total, "{slots:?}");
     assert_eq!(counters.tx_frames, count, "{counters:?}");
-    let lost = counters.rx_dropped + counters.rx_ring_full + counters.rx_invalid_descs + counters.tx_invalid_descs;
+    let lost =
+        counters.rx_dropped + counters.rx_ring_full + counters.rx_invalid_descs + counters.tx_invalid_descs;
     assert_eq!((counters.tx_dropped(), lost), (0, 0), "{counters:?}");
 }
 
@@ -124,7 +139,9 @@ fn introduce(edge: &Namespace, edge_dev: &str, peer: &Namespace, peer_dev: &str,
     };
     let edge_mac = mac(edge, edge_dev);
     for address in [format!("10.9.{net}.1"), format!("fd09:{net}::1")] {
-        peer.ip(&format!("neigh add {address} lladdr {edge_mac} nud permanent dev {peer_dev}"));
+        peer.ip(&format!(
+            "neigh add {address} lladdr {edge_mac} nud permanent dev {peer_dev}"
+        ));
     }
 }
 
@@ -179,15 +196,23 @@ fn zero_copy_is_refused_where_the_driver_has_none() {
     let (edge, peer) = (Namespace::new("edge"), Namespace::new("peer"));
     join(&edge, "e0", &peer, "p0", 13);
     edge.enter(|| {
-        let required = XskConfig { zero_copy: ZeroCopy::Required, ..config(&["e0"]) };
+        let required = XskConfig {
+            zero_copy: ZeroCopy::Required,
+            ..config(&["e0"])
+        };
         let error = XskSockets::open(&required).err().expect("veth has no zero-copy");
         assert!(error.raw_os_error().is_some(), "{error}");
         let sockets = XskSockets::open(&config(&["e0"])).unwrap();
         assert!(!sockets.report().zero_copy);
-        let taken = XskSockets::open(&config(&["e0"])).err().expect("the queue is taken");
+        let taken = XskSockets::open(&config(&["e0"]))
+            .err()
+            .expect("the queue is taken");
         assert_eq!(taken.raw_os_error(), Some(libc::EBUSY), "{taken}");
         drop(sockets);
-        let twice = XskConfig { queues: [config(&["e0"]).queues, config(&["e0"]).queues].concat(), ..config(&[]) };
+        let twice = XskConfig {
+            queues: [config(&["e0"]).queues, config(&["e0"]).queues].concat(),
+            ..config(&[])
+        };
         assert!(XskSockets::open(&twice).is_err());
         assert!(XskSockets::open(&config(&[])).is_err());
     });
@@ -202,9 +227,28 @@ struct Relayed {
     counters: LinkCounters,
 }
 
+/// Sends datagrams that make frames of 214 bytes.
+fn offer(net: u8, lasting: Duration, limit: u64, sent: &AtomicU64, received: &AtomicU64) {
+    let socket = UdpSocket::bind(format!("10.9.{net}.2:20000")).unwrap();
+    socket.connect(format!("10.9.{net}.1:20000")).unwrap();
+    let begin = Instant::now();
+    while begin.elapsed() < lasting && sent.load(Ordering::Relaxed) < limit {
+        socket.send(&[0x80; 172]).unwrap();
+        let ahead = sent.fetch_add(1, Ordering::Relaxed) + 1 - received.load(Ordering::Relaxed);
+        // A limited run is one where nothing may be lost, so no more is on its way than buffers hold.
+        if limit < u64::MAX && ahead > 64 {
+            std::thread::sleep(Duration::from_micros(200));
+        }
+    }
+}
+
 /// Frames of 214 bytes in at one interface and out at the other, from one UMEM, for as long as `lasting`.
 fn relay(net: u8, lasting: Duration, limit: u64) -> Relayed {
-    let (edge, near, far) = (Namespace::new("edge"), Namespace::new("near"), Namespace::new("far"));
+    let (edge, near, far) = (
+        Namespace::new("edge"),
+        Namespace::new("near"),
+        Namespace::new("far"),
+    );
     join(&edge, "e0", &near, "p0", net);
     join(&edge, "e1", &far, "p1", net + 1);
     introduce(&edge, "e0", &near, "p0", net);
@@ -249,24 +293,19 @@ fn relay(net: u8, lasting: Duration, limit: u64) -> Relayed {
         is_ready.recv().unwrap();
         is_ready.recv().unwrap();
         let begin = Instant::now();
-        near.enter(|| {
-            let socket = UdpSocket::bind(format!("10.9.{net}.2:20000")).unwrap();
-            socket.connect(format!("10.9.{net}.1:20000")).unwrap();
-            while begin.elapsed() < lasting && sent.load(Ordering::Relaxed) < limit {
-                socket.send(&[0x80; 172]).unwrap();
-                let ahead = sent.fetch_add(1, Ordering::Relaxed) + 1 - received.load(Ordering::Relaxed);
-                // A limited run is one where nothing may be lost, so no more is on its way than buffers hold.
-                if limit < u64::MAX && ahead > 64 {
-                    std::thread::sleep(Duration::from_micros(200));
-                }
-            }
-        });
+        near.enter(|| offer(net, lasting, limit, &sent, received));
         let seconds = begin.elapsed().as_secs_f64();
         std::thread::sleep(Duration::from_millis(300));
         drop(guard);
         let (slots, counters) = worker.join().unwrap();
         let (sent, received) = (sent.load(Ordering::Relaxed), received.load(Ordering::Relaxed));
-        Relayed { sent, received, seconds, slots, counters }
+        Relayed {
+            sent,
+            received,
+            seconds,
+            slots,
+            counters,
+        }
     })
 }
 
@@ -276,7 +315,12 @@ fn frames_cross_interfaces_in_one_umem() {
         return;
     }
     let relayed = relay(14, Duration::from_secs(20), 20_000);
-    assert_eq!((relayed.sent, relayed.received), (20_000, 20_000), "{:?}", relayed.counters);
+    assert_eq!(
+        (relayed.sent, relayed.received),
+        (20_000, 20_000),
+        "{:?}",
+        relayed.counters
+    );
     assert_conserved(&relayed.slots, &relayed.counters, 20_000);
 }
 
@@ -288,7 +332,13 @@ fn relay_rate() {
     }
     let relayed = relay(16, Duration::from_secs(5), u64::MAX);
     println!("offered {:.0} packets/s", relayed.sent as f64 / relayed.seconds);
-    println!("relayed {:.0} packets/s", relayed.counters.tx_frames as f64 / relayed.seconds);
-    println!("received {} {:?} {:?}", relayed.received, relayed.slots, relayed.counters);
+    println!(
+        "relayed {:.0} packets/s",
+        relayed.counters.tx_frames as f64 / relayed.seconds
+    );
+    println!(
+        "received {} {:?} {:?}",
+        relayed.received, relayed.slots, relayed.counters
+    );
     assert!(relayed.slots.is_balanced());
 }

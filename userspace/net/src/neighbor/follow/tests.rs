@@ -8,8 +8,10 @@ fn ip(text: &str) -> IpAddr {
 fn link_message(index: u32, name: &str, mac: u8) -> LinkMessage {
     let mut message = LinkMessage::default();
     message.header.index = index;
-    message.attributes =
-        vec![LinkAttribute::IfName(name.to_owned()), LinkAttribute::Address(vec![mac; 6])];
+    message.attributes = vec![
+        LinkAttribute::IfName(name.to_owned()),
+        LinkAttribute::Address(vec![mac; 6]),
+    ];
     message
 }
 
@@ -20,10 +22,14 @@ fn route_message(prefix: Option<(&str, u8)>, out: u32, gateway: Option<&str>, ta
     message.header.table = table;
     if let Some((prefix, len)) = prefix {
         message.header.destination_prefix_length = len;
-        message.attributes.push(RouteAttribute::Destination(ip(prefix).into()));
+        message
+            .attributes
+            .push(RouteAttribute::Destination(ip(prefix).into()));
     }
     message.attributes.push(RouteAttribute::Oif(out));
-    message.attributes.extend(gateway.map(|gateway| RouteAttribute::Gateway(ip(gateway).into())));
+    message
+        .attributes
+        .extend(gateway.map(|gateway| RouteAttribute::Gateway(ip(gateway).into())));
     message
 }
 
@@ -64,14 +70,20 @@ fn each_interface_has_its_own_routes_and_neighbors() {
     let mut tables = tables();
     let router = neighbor_message(7, "10.0.1.1", 9, NeighbourState::Reachable);
     assert!(tables.on_neighbor(&router));
-    let known = NextHop::Known { source_mac: [2; 6], destination_mac: [9; 6] };
+    let known = NextHop::Known {
+        source_mac: [2; 6],
+        destination_mac: [9; 6],
+    };
     let snapshot = tables.snapshot();
     assert_eq!(snapshot.lookup(1, ip("198.51.100.1")), known);
     assert_eq!(snapshot.lookup(1, ip("10.0.1.1")), known);
     assert_eq!(snapshot.lookup(1, ip("10.0.1.2")), NextHop::Pending);
     assert_eq!(snapshot.lookup(0, ip("10.0.0.2")), NextHop::Pending);
     assert_eq!(snapshot.lookup(0, ip("198.51.100.1")), NextHop::Unreachable);
-    assert_eq!((tables.link_index(0), tables.link_index(1), tables.link_index(2)), (Some(5), Some(7), None));
+    assert_eq!(
+        (tables.link_index(0), tables.link_index(1), tables.link_index(2)),
+        (Some(5), Some(7), None)
+    );
 }
 
 #[test]
@@ -100,7 +112,10 @@ fn a_change_of_state_alone_is_no_change() {
     let message = |mac, state| neighbor_message(5, "10.0.0.2", mac, state);
     assert!(tables.on_neighbor(&message(9, NeighbourState::Reachable)));
     assert!(!tables.on_neighbor(&message(9, NeighbourState::Stale)));
-    assert!(tables.on_neighbor(&message(8, NeighbourState::Stale)), "another address");
+    assert!(
+        tables.on_neighbor(&message(8, NeighbourState::Stale)),
+        "another address"
+    );
     assert!(tables.on_neighbor(&message(8, NeighbourState::Failed)));
     assert!(!tables.on_neighbor(&message(8, NeighbourState::Failed)));
     assert!(!tables.on_neighbor(&neighbor_message(99, "10.0.0.2", 1, NeighbourState::Reachable)));
@@ -130,14 +145,19 @@ fn a_resync_forgets_what_is_gone_and_keeps_what_is_not() {
     let before = Arc::clone(&tables.neighbors[&(5, ip("10.0.0.2"))].neighbor);
     tables.set_neighbors(&[stays]);
     assert_eq!(tables.neighbors.len(), 1);
-    assert!(Arc::ptr_eq(&before, &tables.neighbors[&(5, ip("10.0.0.2"))].neighbor));
+    assert!(Arc::ptr_eq(
+        &before,
+        &tables.neighbors[&(5, ip("10.0.0.2"))].neighbor
+    ));
 }
 
 #[test]
 fn one_of_several_paths_is_taken() {
     let mut tables = tables();
     let mut message = route_message(Some(("203.0.113.0", 24)), 0, None, 254);
-    message.attributes.retain(|attribute| !matches!(attribute, RouteAttribute::Oif(_)));
+    message
+        .attributes
+        .retain(|attribute| !matches!(attribute, RouteAttribute::Oif(_)));
     let hop = |index, gateway: &str, flags| {
         let mut hop = RouteNextHop::default();
         hop.interface_index = index;
@@ -152,6 +172,12 @@ fn one_of_several_paths_is_taken() {
     ]));
     tables.set_routes(&[message]);
     let snapshot = tables.snapshot();
-    assert_eq!(snapshot.neighbor_towards(1, ip("203.0.113.1")), Some(ip("10.0.1.8")));
-    assert_eq!(snapshot.neighbor_towards(0, ip("203.0.113.1")), Some(ip("10.0.0.8")));
+    assert_eq!(
+        snapshot.neighbor_towards(1, ip("203.0.113.1")),
+        Some(ip("10.0.1.8"))
+    );
+    assert_eq!(
+        snapshot.neighbor_towards(0, ip("203.0.113.1")),
+        Some(ip("10.0.0.8"))
+    );
 }
