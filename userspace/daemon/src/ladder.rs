@@ -148,11 +148,7 @@ fn rung(columns: usize, column: usize, to_edge: bool, label: &str) -> String {
     let shown: Vec<char> = format!(" {} ", label.chars().take(room).collect::<String>())
         .chars()
         .collect();
-    let start = if column < EDGE {
-        left + (COLUMN - shown.len()) / 2
-    } else {
-        left + (COLUMN - shown.len()) / 2
-    };
+    let start = left + (COLUMN - shown.len()) / 2;
     line[start..start + shown.len()].copy_from_slice(&shown);
     line.into_iter().collect()
 }
@@ -220,10 +216,10 @@ mod tests {
         assert_eq!(
             ladder.text,
             "          192.0.2.20:5060               edge1                         198.51.100.10:5060\n\
-             \u{20}  0.000  |---------- INVITE ----------->|                             |\n\
-             \u{20}  0.001  |<-------- 100 INVITE ---------|                             |\n\
-             \u{20}  0.002  |                             |---------- INVITE ----------->|\n\
-             \u{20}  0.250  |                             |<-------- 180 INVITE ---------|\n"
+             \u{20}  0.000  |---------- INVITE ---------->|                             |\n\
+             \u{20}  0.001  |<------- 100 INVITE ---------|                             |\n\
+             \u{20}  0.002  |                             |---------- INVITE ---------->|\n\
+             \u{20}  0.250  |                             |<------- 180 INVITE ---------|\n"
         );
     }
 

@@ -19,7 +19,8 @@ struct Served {
     address: SocketAddr,
     folder: PathBuf,
     edge: Arc<Edge>,
-    _runtime: tokio::runtime::Runtime,
+    stop: Option<tokio::sync::oneshot::Sender<()>>,
+    thread: Option<std::thread::JoinHandle<()>>,
 }
 
 /// A UDP port that is free now.
@@ -71,17 +72,25 @@ impl Served {
         );
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = listener.local_addr().unwrap();
-        let runtime = tokio::runtime::Builder::new_multi_thread()
-            .worker_threads(1)
-            .enable_all()
-            .build()
-            .unwrap();
-        runtime.spawn(server::serve(listener, router));
+        let (stop, stopped) = tokio::sync::oneshot::channel();
+        let thread = std::thread::spawn(move || {
+            let runtime = tokio::runtime::Builder::new_current_thread()
+                .enable_all()
+                .build()
+                .unwrap();
+            runtime.block_on(async {
+                tokio::select! {
+                    served = server::serve(listener, router) => served.unwrap(),
+                    _ = stopped => {}
+                }
+            });
+        });
         Self {
             address,
             folder,
             edge,
-            _runtime: runtime,
+            stop: Some(stop),
+            thread: Some(thread),
         }
     }
 
@@ -111,6 +120,9 @@ impl Served {
 
 impl Drop for Served {
     fn drop(&mut self) {
+        drop(self.stop.take());
+        let ended = self.thread.take().map(std::thread::JoinHandle::join);
+        assert!(matches!(ended, Some(Ok(()))) || std::thread::panicking());
         let _ = std::fs::remove_dir_all(&self.folder);
     }
 }

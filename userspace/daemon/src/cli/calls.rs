@@ -109,7 +109,7 @@ fn show(
 ) -> Result<(), Failure> {
     let path = format!("/api/v1/calls/{}", escaped(id));
     if let Some(file) = pcap {
-        let capture = client.get_bytes(&format!("{path}/pcap"))?;
+        let capture = client.download(&format!("{path}/pcap"))?;
         std::fs::write(file, &capture)
             .with_context(|| format!("cannot write {}", file.display()))
             .map_err(Failure::Failed)?;

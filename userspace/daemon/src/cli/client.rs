@@ -103,7 +103,7 @@ impl Client {
     }
 
     /// The bytes of an answer that is not JSON.
-    pub(crate) fn get_bytes(&self, path: &str) -> Result<Vec<u8>, NoAnswer> {
+    pub(crate) fn download(&self, path: &str) -> Result<Vec<u8>, NoAnswer> {
         self.body(
             self.authorised(self.agent.get(format!("{}{path}", self.base)))
                 .call(),

@@ -70,6 +70,12 @@ fn describe(status: &Status) -> String {
     for (reason, count) in &status.drops {
         text.push_str(&format!("  dropped {count} {reason}\n"));
     }
+    text.push('\n');
+    text.push_str(&workers(status));
+    text
+}
+
+fn workers(status: &Status) -> String {
     let mut table = Table::new(&[
         ("WORKER", Align::Right),
         ("CORE", Align::Right),
@@ -98,9 +104,7 @@ fn describe(status: &Status) -> String {
             ),
         ]);
     }
-    text.push('\n');
-    text.push_str(&table.render());
-    text
+    table.render()
 }
 
 pub(crate) fn reload(common: &Common) -> Result<(), Failure> {

@@ -220,8 +220,11 @@ fn clean(bytes: &[u8]) -> String {
     let mut text = String::with_capacity(bytes.len());
     let mut rest = bytes;
     while let Some((byte, tail)) = rest.split_first() {
-        if rest.starts_with(b"\r\n") {
-            text.truncate(text.trim_end_matches([' ', '\t']).len());
+        let blanks = rest
+            .iter()
+            .take_while(|byte| matches!(**byte, b' ' | b'\t'))
+            .count();
+        if rest[blanks..].starts_with(b"\r\n") {
             text.push(' ');
             rest = rest.trim_ascii_start();
             continue;
