@@ -152,7 +152,7 @@ fn rejected(file: &str, bytes: &[u8], error: &ParseError, start: usize) -> Verdi
             .kind
             .answer()
             .filter(|_| is_answerable)
-            .map(|status| status.code()),
+            .map(trunkline_sip::Status::code),
         fields: None,
     }
 }

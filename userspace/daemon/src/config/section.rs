@@ -165,7 +165,7 @@ impl<'d> Section<'d> {
         for element in elements {
             match element.get_ref() {
                 DeValue::String(text) => {
-                    list.push(Named::Name(Spanned::new(element.span(), text.to_string())))
+                    list.push(Named::Name(Spanned::new(element.span(), text.to_string())));
                 }
                 DeValue::Table(table) => {
                     let name = format!("an element of `{key}` in {}", self.name);
@@ -288,7 +288,7 @@ impl<'d> Section<'d> {
         for element in array {
             match element.get_ref() {
                 DeValue::Table(table) => {
-                    sections.push(Section::open(&name, element.span(), table, known, problems))
+                    sections.push(Section::open(&name, element.span(), table, known, problems));
                 }
                 _ => problems.error(
                     &element.span(),

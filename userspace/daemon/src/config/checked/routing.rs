@@ -178,7 +178,7 @@ fn check_failover(list: &[Spanned<Scalar>], problems: &mut Problems<'_>) -> Fail
             Scalar::Number(code @ 300..=699) => failover.codes.push(*code as u16),
             Scalar::Text(word) if word == "timeout" => failover.timeout = true,
             Scalar::Number(code) => {
-                problems.error(&value.span(), format!("a call cannot fail over on {code}"), HINT)
+                problems.error(&value.span(), format!("a call cannot fail over on {code}"), HINT);
             }
             Scalar::Text(word) => problems.error(
                 &value.span(),
