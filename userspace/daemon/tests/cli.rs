@@ -1,4 +1,5 @@
 //! The binary as an operator uses it: output, exit codes, and a whole life from start to SIGTERM.
+#![expect(clippy::unwrap_used, reason = "an integration test is test code throughout")]
 
 use std::{
     fs,
@@ -341,8 +342,14 @@ fn every_dependency_has_its_reason() {
     let reasons = fs::read_to_string(etc("../docs/decisions/0001-dependencies.md")).unwrap();
     let (_, dependencies) = manifest.split_once("[workspace.dependencies]").unwrap();
     let (dependencies, _) = dependencies.split_once("\n[").unwrap();
-    let names = dependencies.lines().filter_map(|line| line.split_once('=')).map(|(name, _)| name.trim());
+    let names = dependencies
+        .lines()
+        .filter_map(|line| line.split_once('='))
+        .map(|(name, _)| name.trim());
     for name in names.filter(|name| !name.starts_with("trunkline-") && !name.starts_with('#')) {
-        assert!(reasons.contains(&format!("| `{name}` | ")), "{name} has no line in 0001-dependencies.md");
+        assert!(
+            reasons.contains(&format!("| `{name}` | ")),
+            "{name} has no line in 0001-dependencies.md"
+        );
     }
 }
