@@ -26,7 +26,11 @@ fn hold(scene: &Scene) {
     // The held phase is silent; afterwards both sides send again, to the same ports.
     let deadline = Instant::now() + 4 * phase;
     while pbx.messages().matches("a=sendrecv").count() < 4 {
-        assert!(Instant::now() < deadline, "the call is taken back: {}", pbx.messages());
+        assert!(
+            Instant::now() < deadline,
+            "the call is taken back: {}",
+            pbx.messages()
+        );
         sleep(Duration::from_millis(20));
     }
     sleep(Duration::from_millis(100));

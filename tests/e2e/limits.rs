@@ -43,8 +43,9 @@ fn refuse(scene: &mut Scene, lines: &str, limit: &str, allowed: u16) {
     scene.second_caller("uac_limited").start().finish();
     pbx.finish();
     carrier.finish();
-    let mut records = vec![200; allowed.into()];
-    records.push(503);
+    // The refused call ends first.
+    let mut records = vec![503];
+    records.resize(1 + usize::from(allowed), 200);
     let metrics = assert_conserved(
         &edge,
         &Expected {

@@ -129,6 +129,7 @@ impl Scene {
             local,
             self.config.edge_core(),
         )
+        .media_port(50_000)
     }
 
     /// The PBX waiting for calls.

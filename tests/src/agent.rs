@@ -33,6 +33,7 @@ pub struct AgentPlan<'a> {
     calls: u32,
     rate: u32,
     hold: Duration,
+    media_port: u16,
     deadline: Duration,
 }
 
@@ -42,6 +43,7 @@ pub struct Agent {
     label: String,
     child: Child,
     log: PathBuf,
+    media_port: u16,
     deadline: Instant,
 }
 
@@ -79,6 +81,7 @@ impl<'a> AgentPlan<'a> {
             calls: 1,
             rate: 10,
             hold: Duration::from_millis(500),
+            media_port: MEDIA_PORT,
             deadline: Duration::from_secs(20),
         }
     }
@@ -117,6 +120,13 @@ impl<'a> AgentPlan<'a> {
     #[must_use]
     pub fn hold(mut self, hold: Duration) -> Self {
         self.hold = hold;
+        self
+    }
+
+    /// The media port that SIPp keeps for itself, if another agent at the same address has the usual one.
+    #[must_use]
+    pub fn media_port(mut self, port: u16) -> Self {
+        self.media_port = port;
         self
     }
 
@@ -159,7 +169,7 @@ impl<'a> AgentPlan<'a> {
         ]);
         for (option, number) in [
             ("-p", u128::from(self.local.port())),
-            ("-mp", MEDIA_PORT.into()),
+            ("-mp", self.media_port.into()),
             ("-m", self.calls.into()),
             ("-l", self.calls.into()),
             ("-r", self.rate.into()),
@@ -193,6 +203,7 @@ impl<'a> AgentPlan<'a> {
             label,
             child,
             log,
+            media_port: self.media_port,
             deadline,
         };
         if self.remote.is_none() {
@@ -268,7 +279,10 @@ impl Agent {
     fn media(&self) -> Vec<MediaPath> {
         let text = std::fs::read_to_string(self.log.with_extension("log")).unwrap_or_default();
         let whole_lines = text.rsplit_once('\n').map_or("", |(lines, _)| lines);
-        whole_lines.lines().filter_map(media_path).collect()
+        whole_lines
+            .lines()
+            .filter_map(|line| media_path(line, self.media_port))
+            .collect()
     }
 
     fn counts(&self) -> Option<AgentCounts> {
@@ -332,14 +346,14 @@ impl Drop for Agent {
 }
 
 /// Reads `media CALL-NUMBER ADDRESS PORT`, which the scenarios log.
-fn media_path(line: &str) -> Option<MediaPath> {
+fn media_path(line: &str, media_port: u16) -> Option<MediaPath> {
     let mut words = line.split_whitespace();
     let (Some("media"), Some(call), Some(address), Some(port)) =
         (words.next(), words.next(), words.next(), words.next())
     else {
         return None;
     };
-    let local_port = MEDIA_PORT + PORTS_PER_CALL * call.parse::<u16>().ok()?;
+    let local_port = media_port + PORTS_PER_CALL * call.parse::<u16>().ok()?;
     let address: IpAddr = address.parse().ok()?;
     Some(MediaPath {
         local_port,

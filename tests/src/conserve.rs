@@ -1,9 +1,17 @@
 //! Nothing is lost and nothing stays: what holds after every test.
 
+use std::time::{Duration, Instant};
+
 use serde_json::Value;
 
 use crate::edge::Edge;
 use crate::metrics::Metrics;
+
+/// Longer than workers take to publish what they counted.
+const REPORT_INTERVAL: Duration = Duration::from_millis(300);
+
+/// A record is written within this after its call.
+const RECORDS_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// What a test leaves in the edge's books.
 #[derive(Clone, Debug, Default)]
@@ -20,6 +28,8 @@ pub struct Expected<'a> {
 /// # Panics
 /// With the metrics if something does not hold.
 pub fn assert_conserved(edge: &Edge<'_>, expected: &Expected<'_>) -> Metrics {
+    let records = wait_for_records(edge, expected.records.len());
+    std::thread::sleep(REPORT_INTERVAL);
     edge.wait_for("no call and no flow", is_idle);
     let metrics = edge.wait_for("conservation of packets", |metrics| unaccounted(metrics) == 0.0);
     for drop in metrics.matching("trunkline_drops_total", &[]) {
@@ -32,7 +42,6 @@ pub fn assert_conserved(edge: &Edge<'_>, expected: &Expected<'_>) -> Metrics {
             metrics.moved()
         );
     }
-    let records = edge.call_records();
     let statuses: Vec<u64> = records
         .iter()
         .filter_map(|record| record["sip_status"].as_u64())
@@ -41,6 +50,18 @@ pub fn assert_conserved(edge: &Edge<'_>, expected: &Expected<'_>) -> Metrics {
     assert_eq!(statuses, wanted, "one record per attempt: {records:#?}");
     assert_nothing_kept(&edge.api("/api/v1/status"));
     metrics
+}
+
+/// The records, once there are `count` of them or they have had their time.
+fn wait_for_records(edge: &Edge<'_>, count: usize) -> Vec<Value> {
+    let deadline = Instant::now() + RECORDS_TIMEOUT;
+    loop {
+        let records = edge.call_records();
+        if records.len() >= count || Instant::now() > deadline {
+            return records;
+        }
+        std::thread::sleep(Duration::from_millis(20));
+    }
 }
 
 fn is_idle(metrics: &Metrics) -> bool {
@@ -52,7 +73,8 @@ fn unaccounted(metrics: &Metrics) -> f64 {
     let all = |name: &str| metrics.sum(name, &[]);
     let packets = |direction: &str| metrics.sum("trunkline_packets_total", &[("direction", direction)]);
     let came = packets("rx") + all("trunkline_packets_originated_total");
-    let went = packets("tx") + all("trunkline_packets_consumed_total") + all("trunkline_packets_passed_total");
+    let went =
+        packets("tx") + all("trunkline_packets_consumed_total") + all("trunkline_packets_passed_total");
     let stayed = all("trunkline_drops_total") + all("trunkline_packets_queued");
     (came - went - stayed).abs() + all("trunkline_packets_unaccounted").abs()
 }
