@@ -50,21 +50,21 @@ impl Output for Collected {
 }
 
 /// A user agent with transactions of its own.
-struct Agent {
+pub(crate) struct Agent {
     layer: Layer,
     values: TimerValues,
-    path: Path,
+    pub(crate) path: Path,
     dice: Seeded,
     out: Collected,
-    phone: Option<Phone>,
+    pub(crate) phone: Option<Phone>,
     /// The INVITE that is being answered.
     ringing: Option<(ServerKey, Msg)>,
     /// A 2xx that waits for its ACK.
     unacked: Option<(ServerKey, SuccessRepeat)>,
     /// The next act of the script.
     act: Option<(Timestamp, Act)>,
-    is_answered: bool,
-    is_done: bool,
+    pub(crate) is_answered: bool,
+    pub(crate) is_done: bool,
 }
 
 #[derive(Clone, Copy)]
@@ -74,7 +74,7 @@ enum Act {
 }
 
 impl Agent {
-    fn new(now: Timestamp, local: &str, remote: &str, seed: u64) -> Self {
+    pub(crate) fn new(now: Timestamp, local: &str, remote: &str, seed: u64) -> Self {
         let values = TimerValues::default();
         let path = Path {
             zone: 0,
@@ -106,7 +106,7 @@ impl Agent {
         }
     }
 
-    fn start(&mut self, now: Timestamp, method: Method, body: &str) {
+    pub(crate) fn start(&mut self, now: Timestamp, method: Method, body: &str) {
         let phone = self.phone.as_mut().expect("a dialog");
         phone.cseq += 1;
         let branch = self.layer.next_branch(self.dice.next_u64()).expect("room");
@@ -133,7 +133,7 @@ impl Agent {
             .respond(now, key, status, text.as_bytes(), &mut self.out);
     }
 
-    fn receive(&mut self, now: Timestamp, text: &str) {
+    pub(crate) fn receive(&mut self, now: Timestamp, text: &str) {
         let message = trunkline_sip::parse(text.as_bytes()).expect("sound");
         let msg = Msg::new(text.to_string());
         if message.is_request() {
@@ -172,13 +172,18 @@ impl Agent {
         }
     }
 
+    /// What it wants sent.
+    pub(crate) fn take_sent(&mut self) -> Vec<String> {
+        core::mem::take(&mut self.out.0)
+    }
+
     fn ack(&mut self) {
         let phone = self.phone.as_mut().expect("a caller");
         let text = phone.numbered("ACK", 1, "", "");
         self.out.0.push(text);
     }
 
-    fn next_deadline(&self) -> Option<Timestamp> {
+    pub(crate) fn next_deadline(&self) -> Option<Timestamp> {
         let repeat = self.unacked.map(|(_, repeat)| repeat.deadline());
         [self.layer.next_deadline(), repeat, self.act.map(|(at, _)| at)]
             .into_iter()
@@ -186,7 +191,7 @@ impl Agent {
             .min()
     }
 
-    fn on_deadline(&mut self, now: Timestamp) {
+    pub(crate) fn on_deadline(&mut self, now: Timestamp) {
         self.layer.expire(now, &mut self.out, &mut |_| {});
         if let Some((key, mut repeat)) = self.unacked {
             match repeat.on_deadline(now, &self.values) {
@@ -234,7 +239,7 @@ fn call_over(seed: u64, loss_percent: u64) -> (bool, Edge) {
     loop {
         for agent in [&mut caller, &mut callee] {
             let (local, remote) = (agent.path.local, agent.path.remote);
-            for text in core::mem::take(&mut agent.out.0) {
+            for text in agent.take_sent() {
                 wire.send(edge.now, local, remote, &text);
             }
         }

@@ -13,3 +13,4 @@ mod phone;
 mod refusal;
 mod reinvite;
 mod relay;
+mod worker;
