@@ -59,6 +59,7 @@ impl Bench {
             stop: Arc::new(AtomicBool::new(false)),
         };
         let (_, waker) = Waiter::new().expect("a descriptor");
+        let doorbells: Arc<[Doorbell]> = Arc::new([Doorbell::new(waker)]);
         let now = Timestamp::from_nanos(1_000_000_000);
         wire.set_now(now);
         let made = Parts {
@@ -72,7 +73,7 @@ impl Bench {
                 kernel: None,
             },
             sender: Sender::new(NextHops::kernel(), vec![1500]),
-            handoff: Handoff::mesh(Arc::new([Doorbell::new(waker)])).remove(0),
+            handoff: Handoff::mesh(&doorbells).remove(0),
             snapshot,
             shared: shared.clone(),
             random: Random::from_seed(seed),

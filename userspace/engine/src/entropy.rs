@@ -21,10 +21,6 @@ impl Random {
         Self(StdRng::seed_from_u64(seed))
     }
 
-    /// The next number.
-    pub fn next(&mut self) -> u64 {
-        self.0.next_u64()
-    }
 }
 
 impl Entropy for Random {

@@ -104,7 +104,7 @@ pub struct Handoff {
 impl Handoff {
     /// Makes the ends for every worker that has a doorbell.
     #[must_use]
-    pub fn mesh(doorbells: Arc<[Doorbell]>) -> Vec<Handoff> {
+    pub fn mesh(doorbells: &Arc<[Doorbell]>) -> Vec<Handoff> {
         let workers = doorbells.len();
         let rings: Arc<[Ring]> = (0..workers * workers)
             .map(|i| {
@@ -123,7 +123,7 @@ impl Handoff {
                 me,
                 workers,
                 rings: Arc::clone(&rings),
-                doorbells: Arc::clone(&doorbells),
+                doorbells: Arc::clone(doorbells),
             })
             .collect()
     }
@@ -199,7 +199,7 @@ mod tests {
         let bells: Arc<[Doorbell]> = (0..workers)
             .map(|_| Doorbell::new(Waiter::new().unwrap().1))
             .collect();
-        Handoff::mesh(bells)
+        Handoff::mesh(&bells)
     }
 
     #[test]

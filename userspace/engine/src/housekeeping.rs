@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use trunkline_call::action::{Action, CallRef};
+use trunkline_call::calls::Calls;
 use trunkline_media::{FlowTable, NextHop as FlowHop};
 use trunkline_net::{Link, NextHop};
 use trunkline_sip::token::owner_of_call_id;
@@ -84,7 +85,7 @@ impl<L: Link> Worker<L> {
                 Command::Plan(plan) => {
                     self.snapshot = Snapshot::of(plan);
                     self.packets.grow(self.snapshot.plan.zones.len());
-                    self.with_calls(now, |calls, ctx| calls.on_plan(ctx));
+                    self.with_calls(now, Calls::on_plan);
                     self.perform(now);
                 }
                 Command::Drain => {

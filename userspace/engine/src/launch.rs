@@ -49,7 +49,7 @@ pub(crate) fn run(
                 };
                 serve(launch, core, links, waiter, tell)
             }
-            Err(error) => fail(launch, error, tell),
+            Err(error) => fail(&launch, error, tell),
         },
         WorkerIo::Sockets(sockets) => match UdpLink::new(sockets) {
             Ok(main) => serve(
@@ -63,7 +63,7 @@ pub(crate) fn run(
                 waiter,
                 tell,
             ),
-            Err(error) => fail(launch, error, tell),
+            Err(error) => fail(&launch, error, tell),
         },
     }
 }
@@ -77,7 +77,7 @@ fn serve<L: Link>(
 ) -> WorkerReport {
     // Nothing below needs a privilege: descriptors that are open stay usable.
     if let Err(error) = caps::drop_all_but(Keep::Nothing) {
-        return fail(launch, error, tell);
+        return fail(&launch, error, tell);
     }
     let busy_poll = launch.busy_poll;
     let parts = Parts {
@@ -98,7 +98,7 @@ fn serve<L: Link>(
     worker.run(waiter, busy_poll)
 }
 
-fn fail(launch: Launch, error: io::Error, tell: &mpsc::Sender<io::Result<()>>) -> WorkerReport {
+fn fail(launch: &Launch, error: io::Error, tell: &mpsc::Sender<io::Result<()>>) -> WorkerReport {
     let _ = tell.send(Err(error));
     WorkerReport::empty(&launch.snapshot)
 }

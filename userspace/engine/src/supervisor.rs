@@ -84,7 +84,7 @@ impl Engine {
         }
         let doorbells: Arc<[Doorbell]> = bells.into();
         let (datapath, ios) = Datapath::open(config, &snapshot)?;
-        let ends = Handoff::mesh(Arc::clone(&doorbells));
+        let ends = Handoff::mesh(&doorbells);
         let (tell, told) = mpsc::channel();
         let mut engine = Self {
             workers: Vec::with_capacity(workers),

@@ -16,6 +16,7 @@ use trunkline_call::ctx::Ctx;
 use trunkline_media::{FlowTable, PortPool, PortRange, Relay};
 use trunkline_net::poll::Waiter;
 use trunkline_net::{Batch, Frame, Link, clock};
+use trunkline_sip::token::Entropy;
 use trunkline_time::Timestamp;
 use trunkline_xdp_abi::header::Layout;
 
@@ -155,7 +156,7 @@ impl<L: Link> Worker<L> {
             owner: worker,
             workers,
             capacity: calls,
-            seed: random.next(),
+            seed: random.next_u64(),
             ..CallsConfig::default()
         };
         let mut made = Self {
@@ -165,7 +166,7 @@ impl<L: Link> Worker<L> {
             links,
             sender,
             relay: Relay::new(flows, worker, workers),
-            ports: PortPool::new(&ranges, worker, workers, PORT_QUARANTINE, random.next()),
+            ports: PortPool::new(&ranges, worker, workers, PORT_QUARANTINE, random.next_u64()),
             calls: Calls::new(config, now),
             actions: Actions::with_capacity(64 * 1024),
             random,
@@ -188,7 +189,7 @@ impl<L: Link> Worker<L> {
             batch: Some(Batch::new()),
             kernel_at: now,
         };
-        made.with_calls(now, |calls, ctx| calls.on_plan(ctx));
+        made.with_calls(now, Calls::on_plan);
         made.perform(now);
         made
     }
@@ -256,7 +257,7 @@ impl<L: Link> Worker<L> {
         worked |= self.take_parcels(now);
         worked |= self.serve_sip(now);
         if self.calls.next_deadline().is_some_and(|at| at <= now) {
-            self.with_calls(now, |calls, ctx| calls.on_deadline(ctx));
+            self.with_calls(now, Calls::on_deadline);
             self.perform(now);
             worked = true;
         }
