@@ -1,14 +1,14 @@
 //! The privileged side of packet input: the XDP program, AF_XDP sockets, next hops.
 
-use std::fmt;
-use std::io;
+mod error;
+
 use std::net::IpAddr;
 
 use trunkline_net::neighbor::Resolver;
 use trunkline_net::nic::Nic;
 use trunkline_net::steer::{Mode, Source, SteerConfig, SteerError, SteerProgram};
 use trunkline_net::udp::{UdpConfig, UdpSockets};
-use trunkline_net::xsk::{XskConfig, XskError, XskQueue, XskSockets, ZeroCopy};
+use trunkline_net::xsk::{XskConfig, XskQueue, XskSockets, ZeroCopy};
 use trunkline_net::{NextHops, nic};
 use trunkline_xdp_abi::map::Local;
 use trunkline_xdp_abi::verdict::{DropReason, PassReason, Verdict};
@@ -16,61 +16,7 @@ use trunkline_xdp_abi::verdict::{DropReason, PassReason, Verdict};
 use crate::config::{EngineConfig, Io, XdpMode};
 use crate::snapshot::Snapshot;
 use crate::supervisor::udp_listeners;
-
-/// Why the engine did not start.
-#[derive(Debug)]
-pub enum StartError {
-    /// An interface that is not there, or cannot be asked.
-    Interface {
-        /// Its name.
-        name: String,
-        /// What the kernel says.
-        source: io::Error,
-    },
-    /// An interface has fewer receive queues than there are workers, so a worker could not send on it.
-    Queues {
-        /// Name of the interface.
-        name: String,
-        /// Queues that it has.
-        queues: u32,
-        /// Workers that were asked for.
-        workers: usize,
-    },
-    /// The XDP program.
-    Steer(SteerError),
-    /// An AF_XDP socket.
-    Xsk(XskError),
-    /// The thread that follows routes and neighbours.
-    Resolver(io::Error),
-    /// A SIP listener that cannot be bound.
-    Listener(io::Error),
-    /// A worker's thread.
-    Worker(io::Error),
-}
-
-impl fmt::Display for StartError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Interface { name, source } => write!(f, "interface {name}: {source}"),
-            Self::Queues {
-                name,
-                queues,
-                workers,
-            } => write!(
-                f,
-                "interface {name} has {queues} receive queue(s) for {workers} workers: name fewer cores, or try \
-                 `ethtool -L {name} combined {workers}`"
-            ),
-            Self::Steer(error) => write!(f, "XDP program: {error}"),
-            Self::Xsk(error) => write!(f, "AF_XDP: {error}"),
-            Self::Resolver(error) => write!(f, "routes and neighbours: {error}"),
-            Self::Listener(error) => write!(f, "SIP listener: {error}"),
-            Self::Worker(error) => write!(f, "worker: {error}"),
-        }
-    }
-}
-
-impl std::error::Error for StartError {}
+pub use error::StartError;
 
 /// How one interface is served.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -85,6 +31,22 @@ pub struct InterfaceReport {
     pub queues: u32,
     /// Name of its driver.
     pub driver: String,
+}
+
+impl InterfaceReport {
+    fn of(nic: &Nic, mode: Mode, zero_copy: bool) -> Self {
+        Self {
+            name: nic.name.clone(),
+            mode: if mode == Mode::Generic {
+                "generic"
+            } else {
+                "driver"
+            },
+            zero_copy,
+            queues: nic.queues,
+            driver: nic.driver.clone(),
+        }
+    }
 }
 
 /// What the XDP program counted since it was attached.
@@ -131,13 +93,13 @@ pub(crate) enum WorkerIo {
     Sockets(UdpSockets),
 }
 
+/// Taken by scrapes and reloads, never by a worker.
+#[expect(clippy::disallowed_types, reason = "the control side may wait")]
+type ControlLock<T> = std::sync::Mutex<T>;
+
 /// The privileged things that live as long as the engine.
 pub(crate) struct Datapath {
-    #[expect(
-        clippy::disallowed_types,
-        reason = "only the control side takes it: scrapes and reloads, never a worker"
-    )]
-    steer: Option<std::sync::Mutex<SteerProgram>>,
+    steer: Option<ControlLock<SteerProgram>>,
     next_hops: NextHops,
     /// Keeps `next_hops` fresh as long as it lives.
     _resolver: Option<Resolver>,
@@ -187,70 +149,29 @@ impl Datapath {
         mode: XdpMode,
     ) -> Result<(Self, Vec<WorkerIo>), StartError> {
         let nics = probe(config)?;
-        let mut steer = SteerProgram::load(&SteerConfig {
-            interfaces: config.interfaces.clone(),
-            mode: match mode {
-                XdpMode::Auto => Mode::Auto,
-                XdpMode::Driver => Mode::Driver,
-                XdpMode::Generic => Mode::Generic,
-            },
-            locals: locals(snapshot),
-            sources: sources(snapshot),
-        })
-        .map_err(StartError::Steer)?;
-        steer.attach().map_err(StartError::Steer)?;
-        let is_generic = steer
-            .attachments()
-            .any(|attachment| attachment.mode == Mode::Generic);
+        let mut steer = load(config, snapshot, mode).map_err(StartError::Steer)?;
         let (mut ios, mut zero_copy) = (Vec::new(), true);
         for worker in 0..config.cores.len() {
-            let opened = XskSockets::open(&XskConfig {
-                queues: queues_of(worker, config.cores.len(), &nics),
-                ring_len: config.capacity.ring,
-                zero_copy: if is_generic {
-                    ZeroCopy::Never
-                } else {
-                    ZeroCopy::Auto
-                },
-                ..XskConfig::default()
-            })
-            .map_err(StartError::Xsk)?;
-            zero_copy &= opened.report().zero_copy;
-            for (interface, queue, socket) in opened.fds() {
-                steer
-                    .register_socket(interface, queue, socket)
-                    .map_err(StartError::Steer)?;
-            }
+            let sockets = open_queues(config, worker, &nics, &mut steer)?;
+            zero_copy &= sockets.report().zero_copy;
             ios.push(WorkerIo::Xdp {
-                sockets: Box::new(opened),
+                sockets: Box::new(sockets),
                 kernel: udp_sockets(snapshot)?,
             });
         }
         let (next_hops, resolver) = Resolver::start(&config.interfaces).map_err(StartError::Resolver)?;
-        let interfaces = nics
-            .iter()
-            .zip(steer.attachments())
-            .map(|(nic, attachment)| InterfaceReport {
-                name: nic.name.clone(),
-                mode: if attachment.mode == Mode::Generic {
-                    "generic"
-                } else {
-                    "driver"
-                },
-                zero_copy,
-                queues: nic.queues,
-                driver: nic.driver.clone(),
-            });
+        let attached = nics.iter().zip(steer.attachments());
         let datapath = Self {
-            interfaces: interfaces.collect(),
+            interfaces: attached
+                .map(|(nic, attachment)| InterfaceReport::of(nic, attachment.mode, zero_copy))
+                .collect(),
             mtus: nics
                 .iter()
                 .map(|nic| nic.mtu.min(u32::from(u16::MAX)) as u16)
                 .collect(),
             next_hops,
             _resolver: Some(resolver),
-            #[expect(clippy::disallowed_types, reason = "see the field")]
-            steer: Some(std::sync::Mutex::new(steer)),
+            steer: Some(ControlLock::new(steer)),
             zones: snapshot.plan.zones.len(),
         };
         Ok((datapath, ios))
@@ -330,6 +251,51 @@ fn probe(config: &EngineConfig) -> Result<Vec<Nic>, StartError> {
         nics.push(nic);
     }
     Ok(nics)
+}
+
+/// Loads the program, tells it our addresses and sources, and attaches it to every interface.
+fn load(config: &EngineConfig, snapshot: &Snapshot, mode: XdpMode) -> Result<SteerProgram, SteerError> {
+    let mut steer = SteerProgram::load(&SteerConfig {
+        interfaces: config.interfaces.clone(),
+        mode: match mode {
+            XdpMode::Auto => Mode::Auto,
+            XdpMode::Driver => Mode::Driver,
+            XdpMode::Generic => Mode::Generic,
+        },
+        locals: locals(snapshot),
+        sources: sources(snapshot),
+    })?;
+    steer.attach()?;
+    Ok(steer)
+}
+
+/// Opens the AF_XDP sockets of one worker and has the program deliver to them.
+fn open_queues(
+    config: &EngineConfig,
+    worker: usize,
+    nics: &[Nic],
+    steer: &mut SteerProgram,
+) -> Result<XskSockets, StartError> {
+    let is_generic = steer
+        .attachments()
+        .any(|attachment| attachment.mode == Mode::Generic);
+    let sockets = XskSockets::open(&XskConfig {
+        queues: queues_of(worker, config.cores.len(), nics),
+        ring_len: config.capacity.ring,
+        zero_copy: if is_generic {
+            ZeroCopy::Never
+        } else {
+            ZeroCopy::Auto
+        },
+        ..XskConfig::default()
+    })
+    .map_err(StartError::Xsk)?;
+    for (interface, queue, socket) in sockets.fds() {
+        steer
+            .register_socket(interface, queue, socket)
+            .map_err(StartError::Steer)?;
+    }
+    Ok(sockets)
 }
 
 /// The queues that a worker serves: every `workers`-th of each interface.

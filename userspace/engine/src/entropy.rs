@@ -20,7 +20,6 @@ impl Random {
     pub fn from_seed(seed: u64) -> Self {
         Self(StdRng::seed_from_u64(seed))
     }
-
 }
 
 impl Entropy for Random {

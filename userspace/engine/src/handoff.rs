@@ -87,7 +87,7 @@ impl Doorbell {
     }
 
     /// The worker is awake again.
-    pub fn get_up(&self) {
+    pub fn rise(&self) {
         self.sleeping.store(false, Ordering::Relaxed);
     }
 }

@@ -66,7 +66,8 @@ impl SteeringTable {
                 None => self.by_len.push((*bits, HashSet::from([entry]))),
             }
         }
-        self.by_len.sort_unstable_by_key(|(bits, _)| std::cmp::Reverse(*bits));
+        self.by_len
+            .sort_unstable_by_key(|(bits, _)| std::cmp::Reverse(*bits));
     }
 
     /// Our addresses, as the XDP program's map takes them.

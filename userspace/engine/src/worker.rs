@@ -246,7 +246,7 @@ impl<L: Link> Worker<L> {
             let _ = waiter.wait(fds, Some(deadline.min(pause)));
             self.kernel_at = now;
         }
-        self.handoff.doorbell().get_up();
+        self.handoff.doorbell().rise();
     }
 
     /// One pass: media first, then SIP, then timers, then housekeeping, each within its budget. The clock was read once.

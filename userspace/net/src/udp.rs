@@ -177,7 +177,7 @@ impl UdpLink {
     }
 
     /// Sends the run of frames at the front of `queued` that leave by one socket with one traffic class. Answers how
-    /// many are done with, and whether the socket takes no more for now.
+    /// many are done with, and whether the socket takes no more.
     fn send_run(&mut self, from: usize) -> (usize, bool) {
         let first = &self.queued[from];
         let (number, class) = (first.socket, first.outgoing.traffic_class);

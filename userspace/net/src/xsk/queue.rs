@@ -182,7 +182,7 @@ impl Queue {
         }
     }
 
-    /// Wakes the kernel until it has taken all of the transmit ring, or takes no more for now.
+    /// Wakes the kernel until it has taken all of the transmit ring, or takes no more.
     ///
     /// In copy mode one call sends a few tens of frames at most.
     fn kick(&mut self, counters: &mut LinkCounters) {
