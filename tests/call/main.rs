@@ -4,6 +4,7 @@
 //! [`edge::Edge::finish`]: no call, transaction, flow or port is left, and each call has one last record.
 
 mod basic;
+mod carrier;
 mod edge;
 mod ending;
 mod failover;

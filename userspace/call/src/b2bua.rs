@@ -5,6 +5,7 @@
 //! call is never borrowed through its slab while it works.
 
 use alloc::boxed::Box;
+use alloc::string::String;
 use alloc::vec::Vec;
 use core::net::SocketAddr;
 use core::time::Duration;
@@ -21,8 +22,8 @@ use crate::call::Side;
 use crate::calls::CallsConfig;
 use crate::ctx::Ctx;
 use crate::leg::PRODUCT;
-use crate::plan::TrunkId;
-use crate::report::CallCounters;
+use crate::plan::{RoutePlan, TrunkId};
+use crate::report::{CallCounters, TrunkCounters};
 
 pub(crate) mod ack;
 pub(crate) mod answer;
@@ -47,6 +48,8 @@ pub(crate) struct Core {
     pub(crate) layer: Layer,
     pub(crate) wheel: Wheel<Timer>,
     pub(crate) counters: CallCounters,
+    /// Names of the trunks that `counters.trunks` counts for, in its order.
+    pub(crate) trunk_names: Vec<String>,
     pub(crate) buffer: Box<[u8]>,
 }
 
@@ -292,6 +295,28 @@ impl Core {
             generation: 0,
         };
         token::tag(nobody, ctx.entropy.next_u64())
+    }
+
+    /// Lays the counters of trunks out for `plan`: those of a trunk follow its name, as its index may change.
+    pub(crate) fn lay_out_trunks(&mut self, plan: &RoutePlan) {
+        let kept = |name: &String| {
+            let before = self.trunk_names.iter().position(|n| n == name)?;
+            self.counters.trunks.get(before).cloned()
+        };
+        let names: Vec<String> = plan.trunks.iter().map(|t| t.name.clone()).collect();
+        let trunks = names.iter().map(|name| kept(name).unwrap_or_default()).collect();
+        self.counters.trunks = trunks;
+        self.trunk_names = names;
+    }
+
+    /// The counters of a trunk of `plan`, which may be older than the newest; `None` if the trunk is gone.
+    pub(crate) fn trunk_counters(&mut self, plan: &RoutePlan, id: TrunkId) -> Option<&mut TrunkCounters> {
+        let name = &plan.trunk(id)?.name;
+        let index = match self.trunk_names.get(usize::from(id)) {
+            Some(same) if same == name => usize::from(id),
+            _ => self.trunk_names.iter().position(|n| n == name)?,
+        };
+        self.counters.trunks.get_mut(index)
     }
 
     /// Counts a request that we send.

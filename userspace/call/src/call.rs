@@ -87,6 +87,8 @@ pub(crate) struct Call {
     pub(crate) failover_on: FailoverOn,
     pub(crate) bandwidth_bps: u64,
     pub(crate) media: MediaPlan,
+    /// The newest answer that a provisional response brought, as the caller saw it.
+    pub(crate) early_answer: Option<Vec<u8>>,
     pub(crate) relays: Vec<Relay>,
     /// BYEs under way.
     pub(crate) byes: u32,

@@ -16,7 +16,7 @@ use crate::call::slab::Slab;
 use crate::call::{AttemptState, Call};
 use crate::ctx::Ctx;
 use crate::probe::Probes;
-use crate::report::{CallCounters, CallDetail, CallPhase, CallSummary, MessageCounters, TrunkCounters};
+use crate::report::{CallCounters, CallDetail, CallPhase, CallSummary, MessageCounters};
 
 mod clock;
 mod dispatch;
@@ -94,6 +94,7 @@ impl Calls {
                 layer: Layer::new(now, values, capacity, config.owner, config.seed),
                 wheel: Wheel::new(now, config.capacity * TIMERS_PER_CALL + TIMERS_BASE),
                 counters: CallCounters::default(),
+                trunk_names: Vec::new(),
                 buffer: alloc::vec![0; MESSAGE_MAX].into_boxed_slice(),
                 config,
             },
@@ -111,11 +112,9 @@ impl Calls {
             return;
         }
         self.epoch = Some(ctx.plan.epoch);
+        self.core.lay_out_trunks(ctx.plan);
         let counters = &mut self.core.counters;
-        let (trunks, zones) = (ctx.plan.trunks.len(), ctx.plan.zones.len());
-        counters
-            .trunks
-            .resize(trunks.max(counters.trunks.len()), TrunkCounters::default());
+        let zones = ctx.plan.zones.len();
         counters
             .received
             .resize(zones.max(counters.received.len()), MessageCounters::default());

@@ -23,7 +23,6 @@ pub mod header_policy;
 mod leg;
 mod media_plan;
 pub mod number;
-pub mod owner;
 pub mod plan;
 mod probe;
 pub mod report;

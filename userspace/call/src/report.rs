@@ -6,8 +6,6 @@ use core::net::SocketAddr;
 
 use trunkline_time::Timestamp;
 
-use crate::plan::TrunkId;
-
 /// Where a call stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum CallPhase {
@@ -231,9 +229,5 @@ impl CallCounters {
     /// Hands out the set-up times collected since the last time.
     pub fn take_setups(&mut self) -> Vec<u64> {
         core::mem::take(&mut self.setups_ns)
-    }
-
-    pub(crate) fn trunk(&mut self, id: TrunkId) -> Option<&mut TrunkCounters> {
-        self.trunks.get_mut(usize::from(id))
     }
 }

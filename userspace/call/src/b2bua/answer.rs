@@ -77,6 +77,7 @@ fn on_provisional(
         _ => None,
     };
     respond_a(core, ctx, call, status, message, early.as_deref());
+    call.early_answer = early.or(call.early_answer.take());
 }
 
 /// Sends a provisional or 2xx response to the INVITE of the A-leg.
@@ -167,8 +168,12 @@ fn media_of_answer(
                 .unwrap_or_default();
             call.media.offer(ctx, Side::B, body, codecs).map(Some)
         }
-        // The answer may have come in a 18x already.
-        (None, false) => Ok(None),
+        //= https://www.rfc-editor.org/rfc/rfc3261#section-13.2.1
+        //# That same exact
+        //# answer MAY also be placed in any provisional responses sent
+        //# prior to the answer.
+        // Some peers send it there alone. The caller must find it in the 2xx all the same.
+        (None, false) => call.early_answer.take().map(Some).ok_or(MediaError::Body),
         (None, true) => Err(MediaError::Body),
     }
 }

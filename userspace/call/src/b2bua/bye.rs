@@ -80,7 +80,6 @@ fn close(core: &mut Core, ctx: &mut Ctx<'_>, call: &mut Call, sides: &[Side], re
     if call.phase == CallPhase::Ending {
         return;
     }
-    drop_relays(core, ctx, call);
     for side in sides {
         bye_on(core, ctx, call, *side, reason);
     }
@@ -89,30 +88,6 @@ fn close(core: &mut Core, ctx: &mut Ctx<'_>, call: &mut Call, sides: &[Side], re
         call.attempt = Some(attempt);
     }
     failover::end(core, ctx, call);
-}
-
-/// What was being relayed has nowhere to go any more.
-fn drop_relays(core: &mut Core, ctx: &mut Ctx<'_>, call: &mut Call) {
-    for relay in core::mem::take(&mut call.relays) {
-        let status = match relay.method {
-            Method::Invite => Status::REQUEST_TERMINATED,
-            _ => Status::CALL_OR_TRANSACTION_DOES_NOT_EXIST,
-        };
-        let Ok(message) = trunkline_sip::parse(&relay.request) else {
-            continue;
-        };
-        core.answer(
-            ctx,
-            &Asked {
-                path: &relay.path,
-                message: &message,
-                key: relay.server,
-            },
-            status,
-            None,
-            &[],
-        );
-    }
 }
 
 //= https://www.rfc-editor.org/rfc/rfc3261#section-15

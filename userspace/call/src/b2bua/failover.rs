@@ -6,7 +6,7 @@ use core::time::Duration;
 use trunkline_sip::{Class, Message, Method, Name, Status};
 
 use super::record::{self, Ending};
-use super::{Core, attempt, cancel, refusal};
+use super::{Core, attempt, cancel, in_dialog, refusal};
 use crate::admission;
 use crate::call::{Attempt, AttemptState, Call, Failure};
 use crate::cdr::EndedBy;
@@ -86,7 +86,7 @@ pub(crate) fn on_failure(
     if goes_on {
         core.counters.failovers += 1;
         record::attempt(core, ctx, call, &mut failed, ending, false);
-        call.media.close_side_b(ctx);
+        leave(core, ctx, call);
         next_attempt(core, ctx, call);
         return;
     }
@@ -162,13 +162,20 @@ pub(crate) fn on_unreachable(core: &mut Core, ctx: &mut Ctx<'_>, call: &mut Call
 fn go_on(core: &mut Core, ctx: &mut Ctx<'_>, call: &mut Call, goes_on: bool) {
     if goes_on {
         core.counters.failovers += 1;
-        call.media.close_side_b(ctx);
+        leave(core, ctx, call);
         next_attempt(core, ctx, call);
     } else {
         let failure = call.failure;
         refusal::reject(core, ctx, call, &failure, &[]);
         end(core, ctx, call);
     }
+}
+
+/// Nothing of the present attempt is left for the next one.
+fn leave(core: &mut Core, ctx: &mut Ctx<'_>, call: &mut Call) {
+    in_dialog::drop_relays(core, ctx, call);
+    call.media.close_side_b(ctx);
+    call.early_answer = None;
 }
 
 /// A peer that is probed falls by counted failures and rises by probes; one that is not is left alone for a while.
@@ -192,6 +199,7 @@ pub(crate) fn end(core: &mut Core, ctx: &mut Ctx<'_>, call: &mut Call) {
         call.phase = CallPhase::Ending;
         core.counters.calls_ended += 1;
     }
+    in_dialog::drop_relays(core, ctx, call);
     call.media.close(ctx);
     if core::mem::take(&mut call.admitted)
         && let Some(trunk) = call.plan.trunk(call.a.trunk)

@@ -300,3 +300,27 @@ fn towards(status: Status) -> Status {
         _ => status,
     }
 }
+
+/// What was being relayed has nowhere to go any more.
+pub(crate) fn drop_relays(core: &mut Core, ctx: &mut Ctx<'_>, call: &mut Call) {
+    for relay in core::mem::take(&mut call.relays) {
+        let status = match relay.method {
+            Method::Invite => Status::REQUEST_TERMINATED,
+            _ => Status::CALL_OR_TRANSACTION_DOES_NOT_EXIST,
+        };
+        let Ok(message) = trunkline_sip::parse(&relay.request) else {
+            continue;
+        };
+        core.answer(
+            ctx,
+            &Asked {
+                path: &relay.path,
+                message: &message,
+                key: relay.server,
+            },
+            status,
+            None,
+            &[],
+        );
+    }
+}

@@ -229,6 +229,7 @@ fn begin(
             asked.path,
             ctx.entropy.next_u64(),
         ),
+        early_answer: None,
         relays: Vec::new(),
         byes: 0,
         admitted: true,

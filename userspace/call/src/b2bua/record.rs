@@ -62,10 +62,10 @@ pub(crate) fn attempt(
     ctx.out.push(Action::Cdr(Box::new(record)));
     call.media.reset_totals();
     let outcome = Outcome::of(ending, answer.is_some());
-    if let Some(counters) = core.counters.trunk(attempt.target.trunk) {
+    if let Some(counters) = core.trunk_counters(&call.plan, attempt.target.trunk) {
         outcome.count(&mut counters.outbound);
     }
-    if is_last && let Some(counters) = core.counters.trunk(call.a.trunk) {
+    if is_last && let Some(counters) = core.trunk_counters(&call.plan, call.a.trunk) {
         outcome.count(&mut counters.inbound);
     }
 }
@@ -83,7 +83,7 @@ pub(crate) fn without_attempt(core: &mut Core, ctx: &mut Ctx<'_>, call: &Call, f
         ..base(ctx, call, ending)
     };
     ctx.out.push(Action::Cdr(Box::new(record)));
-    if let Some(counters) = core.counters.trunk(call.a.trunk) {
+    if let Some(counters) = core.trunk_counters(&call.plan, call.a.trunk) {
         counters.inbound.rejected += 1;
     }
 }
@@ -97,7 +97,7 @@ pub(crate) fn refused(
     facts: &Facts,
     failure: &Failure,
 ) {
-    if let Some(counters) = core.counters.trunk(from) {
+    if let Some(counters) = core.trunk_counters(ctx.plan, from) {
         counters.inbound.rejected += 1;
     }
     if !ctx.cdr_room {
