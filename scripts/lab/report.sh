@@ -59,11 +59,27 @@ for tier in kernel worker socket; do
         all=$(total metrics.txt trunkline_packets_total "${labels[@]}")
         before=$(total middle-1.txt trunkline_packets_total "${labels[@]}")
         after=$(total middle-2.txt trunkline_packets_total "${labels[@]}")
-        printf '%-6s %s: %8d packets, %6d per second with all calls up\n' \
-            "$tier" "$direction" "$all" $(((after - before) / 2))
+        if [ "$all" -gt 0 ]; then
+            printf '%-6s %s: %8d packets, %6d per second with all calls up\n' \
+                "$tier" "$direction" "$all" $(((after - before) / 2))
+        fi
     done
 done
 printf 'latency in the worker: %s\n' "$(percentiles trunkline_packet_latency_seconds 1000000 us)"
 
 printf '\n== conservation\n'
-grep -E '^trunkline_drops_total' metrics.txt | awk '$NF != 0' || printf 'no drops\n'
+received=$(total metrics.txt trunkline_packets_total 'direction="rx"')
+sent=$(total metrics.txt trunkline_packets_total 'direction="tx"')
+originated=$(total metrics.txt trunkline_packets_originated_total)
+consumed=$(total metrics.txt trunkline_packets_consumed_total)
+passed=$(total metrics.txt trunkline_packets_passed_total)
+dropped=$(total metrics.txt trunkline_drops_total)
+printf 'received %d + made %d = sent %d + consumed %d + left to the kernel %d + dropped %d: ' \
+    "$received" "$originated" "$sent" "$consumed" "$passed" "$dropped"
+rest=$((received + originated - sent - consumed - passed - dropped))
+if [ "$rest" -ne 0 ]; then
+    printf '%d are missing\n' "$rest"
+    exit 1
+fi
+printf 'holds\n'
+awk 'index($1, "trunkline_drops_total{") == 1 && $NF != 0 { print "dropped: " $0 }' metrics.txt

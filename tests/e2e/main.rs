@@ -11,5 +11,6 @@ mod large;
 mod limits;
 mod liveness;
 mod load;
+mod looking;
 mod scene;
 mod stranger;
