@@ -8,17 +8,17 @@ use crate::edge::{CARRIER_A, CARRIER_B, Edge, PBX};
 use crate::phone::{Msg, Phone, sdp, sdp_with};
 
 /// An answered call, both ends of it.
-pub struct Talk {
-    pub edge: Edge,
-    pub a: Phone,
-    pub b: Phone,
-    pub invite: Msg,
-    pub ok: Msg,
+pub(crate) struct Talk {
+    pub(crate) edge: Edge,
+    pub(crate) a: Phone,
+    pub(crate) b: Phone,
+    pub(crate) invite: Msg,
+    pub(crate) ok: Msg,
 }
 
 /// Sets a call up from the PBX to carrier-a.
 #[track_caller]
-pub fn talk(mut edge: Edge) -> Talk {
+pub(crate) fn talk(mut edge: Edge) -> Talk {
     let mut a = Phone::caller(PBX, "2025550101", "12125550123");
     edge.receive(PBX, &a.invite(&sdp("10.0.0.20", 4000)));
     edge.expect(PBX, "SIP/2.0 100 ");
@@ -46,7 +46,7 @@ pub fn talk(mut edge: Edge) -> Talk {
 
 /// The caller hangs up.
 #[track_caller]
-pub fn end(talk: &mut Talk) {
+pub(crate) fn end(talk: &mut Talk) {
     talk.edge.receive(PBX, &talk.a.request("BYE", "", ""));
     talk.edge.expect(PBX, "SIP/2.0 200 ");
     let bye = talk.edge.expect(CARRIER_A, "BYE ");

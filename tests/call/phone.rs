@@ -4,22 +4,22 @@ use std::fmt::Write;
 
 /// One message as text.
 #[derive(Clone, Debug)]
-pub struct Msg {
-    pub text: String,
+pub(crate) struct Msg {
+    pub(crate) text: String,
 }
 
 impl Msg {
-    pub fn new(text: String) -> Self {
+    pub(crate) fn new(text: String) -> Self {
         Self { text }
     }
 
     /// The value of the first header of that name.
-    pub fn header(&self, name: &str) -> Option<&str> {
+    pub(crate) fn header(&self, name: &str) -> Option<&str> {
         self.headers(name).first().copied()
     }
 
     /// The values of all headers of that name.
-    pub fn headers(&self, name: &str) -> Vec<&str> {
+    pub(crate) fn headers(&self, name: &str) -> Vec<&str> {
         let head = self.text.split("\r\n\r\n").next().unwrap_or("");
         head.split("\r\n")
             .filter_map(|line| line.split_once(':'))
@@ -29,21 +29,21 @@ impl Msg {
     }
 
     #[track_caller]
-    pub fn must(&self, name: &str) -> &str {
+    pub(crate) fn must(&self, name: &str) -> &str {
         self.header(name)
             .unwrap_or_else(|| panic!("no {name} in\n{}", self.text))
     }
 
-    pub fn body(&self) -> &str {
+    pub(crate) fn body(&self) -> &str {
         self.text.split_once("\r\n\r\n").map_or("", |(_, body)| body)
     }
 
-    pub fn request_uri(&self) -> &str {
+    pub(crate) fn request_uri(&self) -> &str {
         self.text.split(' ').nth(1).unwrap_or("")
     }
 
     /// The URI of the Contact.
-    pub fn contact(&self) -> String {
+    pub(crate) fn contact(&self) -> String {
         self.must("Contact")
             .trim_start_matches('<')
             .split('>')
@@ -54,7 +54,7 @@ impl Msg {
 
     /// Port of the first audio description.
     #[track_caller]
-    pub fn audio_port(&self) -> u16 {
+    pub(crate) fn audio_port(&self) -> u16 {
         let line = self
             .body()
             .lines()
@@ -68,7 +68,7 @@ impl Msg {
 }
 
 /// A session description from `ip`.
-pub fn sdp(ip: &str, port: u16) -> String {
+pub(crate) fn sdp(ip: &str, port: u16) -> String {
     sdp_with(
         ip,
         port,
@@ -79,7 +79,7 @@ pub fn sdp(ip: &str, port: u16) -> String {
 }
 
 /// A session description with formats, attributes and version of choice.
-pub fn sdp_with(ip: &str, port: u16, formats: &str, attributes: &str, version: u32) -> String {
+pub(crate) fn sdp_with(ip: &str, port: u16, formats: &str, attributes: &str, version: u32) -> String {
     format!(
         "v=0\r\no=corp-secret 7 {version} IN IP4 {ip}\r\ns=call\r\nc=IN IP4 {ip}\r\nt=0 0\r\n\
          m=audio {port} RTP/AVP {formats}\r\n{attributes}"
@@ -88,21 +88,21 @@ pub fn sdp_with(ip: &str, port: u16, formats: &str, attributes: &str, version: u
 
 /// One end of a dialog.
 #[derive(Clone, Debug)]
-pub struct Phone {
-    pub address: String,
-    pub call_id: String,
+pub(crate) struct Phone {
+    pub(crate) address: String,
+    pub(crate) call_id: String,
     /// From of our requests.
-    pub local: String,
+    pub(crate) local: String,
     /// To of our requests.
-    pub remote: String,
-    pub target: String,
-    pub cseq: u32,
-    pub branches: u32,
+    pub(crate) remote: String,
+    pub(crate) target: String,
+    pub(crate) cseq: u32,
+    pub(crate) branches: u32,
 }
 
 impl Phone {
     /// A caller at `address`.
-    pub fn caller(address: &str, user: &str, to: &str) -> Self {
+    pub(crate) fn caller(address: &str, user: &str, to: &str) -> Self {
         let host = if address.starts_with("10.") {
             "pbx.corp.example"
         } else {
@@ -125,7 +125,7 @@ impl Phone {
     }
 
     /// The callee of an INVITE that the edge sent.
-    pub fn callee(address: &str, invite: &Msg) -> Self {
+    pub(crate) fn callee(address: &str, invite: &Msg) -> Self {
         Self {
             address: address.into(),
             call_id: invite.must("Call-ID").into(),
@@ -138,19 +138,19 @@ impl Phone {
     }
 
     /// A request: outside of a dialog as long as the To has no tag.
-    pub fn request(&mut self, method: &str, fields: &str, body: &str) -> String {
+    pub(crate) fn request(&mut self, method: &str, fields: &str, body: &str) -> String {
         self.cseq += 1;
         self.numbered(method, self.cseq, fields, body)
     }
 
     /// A request with a CSeq number of choice; each has a branch of its own.
-    pub fn numbered(&mut self, method: &str, cseq: u32, fields: &str, body: &str) -> String {
+    pub(crate) fn numbered(&mut self, method: &str, cseq: u32, fields: &str, body: &str) -> String {
         self.branches += 1;
         let branch = format!("z9hG4bK-{}-{}", self.call_id.replace('@', "-"), self.branches);
         self.with_branch(method, cseq, &branch, fields, body)
     }
 
-    pub fn with_branch(&self, method: &str, cseq: u32, branch: &str, fields: &str, body: &str) -> String {
+    pub(crate) fn with_branch(&self, method: &str, cseq: u32, branch: &str, fields: &str, body: &str) -> String {
         let mut text = format!(
             "{method} {} SIP/2.0\r\nVia: SIP/2.0/UDP {};branch={branch};rport\r\nMax-Forwards: 70\r\n\
              From: {}\r\nTo: {}\r\nCall-ID: {}\r\nCSeq: {cseq} {method}\r\nContact: <sip:me@{}>\r\n{fields}",
@@ -163,23 +163,23 @@ impl Phone {
         text
     }
 
-    pub fn invite(&mut self, body: &str) -> String {
+    pub(crate) fn invite(&mut self, body: &str) -> String {
         self.request("INVITE", "", body)
     }
 
     /// The CANCEL of the newest request.
-    pub fn cancel(&self) -> String {
+    pub(crate) fn cancel(&self) -> String {
         let branch = format!("z9hG4bK-{}-{}", self.call_id.replace('@', "-"), self.branches);
         self.with_branch("CANCEL", self.cseq, &branch, "", "")
     }
 
     /// The ACK for a 2xx.
-    pub fn ack(&mut self, body: &str) -> String {
+    pub(crate) fn ack(&mut self, body: &str) -> String {
         self.numbered("ACK", self.cseq, "", body)
     }
 
     /// Takes tag and target of a response.
-    pub fn learn(&mut self, response: &Msg) {
+    pub(crate) fn learn(&mut self, response: &Msg) {
         self.remote = response.must("To").into();
         if response.header("Contact").is_some() {
             self.target = response.contact();
@@ -187,7 +187,7 @@ impl Phone {
     }
 
     /// A response to a request of the edge.
-    pub fn respond(&self, request: &Msg, status: &str, fields: &str, body: &str) -> String {
+    pub(crate) fn respond(&self, request: &Msg, status: &str, fields: &str, body: &str) -> String {
         let mut text = format!("SIP/2.0 {status}\r\n");
         for via in request.headers("Via") {
             write!(text, "Via: {via}\r\n").expect("room");
