@@ -144,6 +144,9 @@ impl Conservation {
         self.passed += packets.passed;
         self.dropped += packets.drops.iter().sum::<u64>();
         self.queued += report.queued as u64;
+        let lost = lost_in_the_sockets(report);
+        self.received += lost;
+        self.dropped += lost + lost_in_the_rings(report);
         for link in [Some(&report.link), report.kernel_link.as_ref()]
             .into_iter()
             .flatten()
@@ -165,11 +168,25 @@ pub fn lost_on_the_way_out(link: &LinkCounters) -> u64 {
         + link.tx_invalid_descs
 }
 
-/// Frames that were lost between the XDP program, or the kernel's sockets, and the worker.
+/// Frames that were lost between the XDP program and the worker. The program has counted them.
+///
+/// `rx_fill_ring_empty_descs` is no loss of its own: the kernel counts a frame that finds the fill ring empty in
+/// `rx_dropped` as well.
 #[must_use]
-pub fn lost_before_the_worker(report: &WorkerReport) -> u64 {
-    let link = &report.link;
-    link.rx_ring_full + link.rx_fill_ring_empty_descs + link.rx_invalid_descs + link.rx_dropped
+pub fn lost_in_the_rings(report: &WorkerReport) -> u64 {
+    match report.tier {
+        Tier::Worker => report.link.rx_ring_full + report.link.rx_dropped,
+        Tier::Socket => 0,
+    }
+}
+
+/// Datagrams that were lost in the kernel's own sockets, or that came out of them unusable. Nobody else counts them as
+/// received.
+#[must_use]
+pub fn lost_in_the_sockets(report: &WorkerReport) -> u64 {
+    let main = (report.tier == Tier::Socket).then_some(&report.link);
+    let sockets = main.into_iter().chain(&report.kernel_link);
+    sockets.map(|link| link.rx_dropped + link.rx_dropped_invalid).sum()
 }
 
 /// Drops of all workers by reason, those that the links counted included.
@@ -191,10 +208,63 @@ pub fn drops(reports: &[Arc<WorkerReport>]) -> [u64; DropReason::COUNT] {
             drops[DropReason::TxFailed.index()] += lost_on_the_way_out(link) - link.tx_dropped_backlog;
             drops[DropReason::SocketTruncated.index()] += link.rx_dropped_invalid;
         }
+        // Each frame has one reason: those without a slot are told apart from the others that the kernel dropped.
+        let no_slot = report.link.rx_fill_ring_empty_descs.min(report.link.rx_dropped);
         drops[DropReason::XskRxRingFull.index()] += report.link.rx_ring_full;
-        drops[DropReason::XskFillRingEmpty.index()] += report.link.rx_fill_ring_empty_descs;
-        drops[DropReason::XskInvalidDescriptor.index()] += report.link.rx_invalid_descs;
-        drops[DropReason::XskRxDropped.index()] += report.link.rx_dropped;
+        drops[DropReason::XskFillRingEmpty.index()] += no_slot;
+        drops[DropReason::XskRxDropped.index()] += report.link.rx_dropped - no_slot;
+        drops[DropReason::XskRxDropped.index()] += report.kernel_link.map_or(0, |link| link.rx_dropped);
     }
     drops
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn report(tier: Tier, link: LinkCounters, kernel_link: Option<LinkCounters>) -> WorkerReport {
+        let plan = trunkline_call::plan::RoutePlan::new(trunkline_call::plan::Parts::default());
+        let snapshot = Snapshot::of(Arc::new(plan.expect("an empty plan is a plan")));
+        WorkerReport {
+            tier,
+            link,
+            kernel_link,
+            ..WorkerReport::empty(&snapshot)
+        }
+    }
+
+    #[test]
+    fn a_frame_that_found_no_slot_is_lost_once() {
+        let link = LinkCounters {
+            rx_dropped: 10,
+            rx_fill_ring_empty_descs: 7,
+            rx_ring_full: 2,
+            ..LinkCounters::default()
+        };
+        let report = report(Tier::Worker, link, None);
+        assert_eq!(lost_in_the_rings(&report), 12);
+        assert_eq!(lost_in_the_sockets(&report), 0);
+        let drops = drops(&[Arc::new(report)]);
+        assert_eq!(drops[DropReason::XskFillRingEmpty.index()], 7);
+        assert_eq!(drops[DropReason::XskRxDropped.index()], 3);
+        assert_eq!(drops.iter().sum::<u64>(), 12);
+    }
+
+    #[test]
+    fn what_sockets_lose_was_received() {
+        let link = LinkCounters {
+            rx_dropped: 5,
+            rx_dropped_invalid: 1,
+            ..LinkCounters::default()
+        };
+        for report in [
+            report(Tier::Socket, link, None),
+            report(Tier::Worker, LinkCounters::default(), Some(link)),
+        ] {
+            let mut books = Conservation::default();
+            books.add_worker(&report);
+            assert_eq!((books.received, books.dropped, books.unaccounted()), (6, 6, 0));
+            assert_eq!(drops(&[Arc::new(report)]).iter().sum::<u64>(), 6);
+        }
+    }
 }

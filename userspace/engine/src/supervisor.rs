@@ -200,7 +200,6 @@ impl Engine {
                 .iter()
                 .map(|row| row.rx.packets)
                 .sum::<u64>();
-            books.dropped += report::lost_before_the_worker(report);
         }
         let steered = self.steered();
         books.received += steered.seen().saturating_sub(from_rings);
