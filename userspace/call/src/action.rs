@@ -50,6 +50,8 @@ pub struct Actions {
     arena: Vec<u8>,
     list: Vec<Action>,
     call: Option<CallRef>,
+    /// The newest call of this input, also after it was let go.
+    touched: Option<CallRef>,
     overflowed: u64,
 }
 
@@ -61,6 +63,7 @@ impl Actions {
             arena: Vec::with_capacity(bytes.min(ARENA_MAX)),
             list: Vec::with_capacity(256),
             call: None,
+            touched: None,
             overflowed: 0,
         }
     }
@@ -101,6 +104,7 @@ impl Actions {
         self.arena.clear();
         self.list.clear();
         self.call = None;
+        self.touched = None;
     }
 
     /// Datagrams that did not fit since start.
@@ -112,12 +116,13 @@ impl Actions {
     /// The call that the last input turned out to belong to, until [`clear`](Self::clear).
     #[must_use]
     pub fn attributed(&self) -> Option<CallRef> {
-        self.call
+        self.touched
     }
 
     /// From here on datagrams belong to this call.
     pub(crate) fn attribute(&mut self, call: Option<CallRef>) {
         self.call = call;
+        self.touched = call.or(self.touched);
     }
 
     pub(crate) fn push(&mut self, action: Action) {
