@@ -32,26 +32,35 @@ const PURE: [&str; 5] = [
 
 pub(super) fn check(source: &Source) -> Vec<Problem> {
     let mut problems = Vec::new();
-    let mut before = "";
-    for (index, line) in source.text.lines().enumerate() {
+    let lines: Vec<&str> = source.text.lines().collect();
+    for (index, line) in lines.iter().enumerate() {
         let mut report = |text: String| problems.push(Problem::new(&source.path, index + 1, text));
         if let Some(mark) = MARKS.iter().find(|mark| line.contains(**mark)) {
             report(format!("unfinished work: {mark}"));
         }
-        if let Some(silencer) = SILENCERS
+        let silencer = SILENCERS
             .iter()
-            .find(|silencer| line.trim_start().starts_with(**silencer))
-        {
-            let has_reason =
-                line.contains("reason") || line.contains("//") || before.trim_start().starts_with("//");
-            if !has_reason {
-                report(format!("{silencer} without its reason"));
-            }
+            .find(|silencer| line.trim_start().starts_with(**silencer));
+        if let Some(silencer) = silencer.filter(|_| !has_reason(&lines, index)) {
+            report(format!("{silencer} without its reason"));
         }
-        before = line;
     }
     problems.extend(check_crate_root(source));
     problems
+}
+
+/// Whether the attribute that begins at `index` says why, or a comment on its line or on the line before does.
+fn has_reason(lines: &[&str], index: usize) -> bool {
+    let is_comment = |line: &str| line.trim_start().starts_with("//");
+    let end = lines[index..]
+        .iter()
+        .position(|line| line.contains(']'))
+        .map_or(lines.len(), |length| index + length + 1);
+    let says_why = |line: &&str| line.contains("reason") || line.contains("//");
+    lines[index..end].iter().any(says_why)
+        || index
+            .checked_sub(1)
+            .is_some_and(|before| is_comment(lines[before]))
 }
 
 fn check_crate_root(source: &Source) -> Vec<Problem> {
@@ -71,7 +80,7 @@ fn check_crate_root(source: &Source) -> Vec<Problem> {
     let doc: String = source
         .text
         .lines()
-        .take_while(|line| line.starts_with("//!"))
+        .filter(|line| line.starts_with("//!"))
         .collect();
     let doc = doc.to_lowercase();
     for sign in DOOR_SIGN {
@@ -105,6 +114,14 @@ mod tests {
             ["#[allow( without its reason"]
         );
         assert_eq!(texts("a.rs", "#[allow(dead_code, reason = \"x\")]\n").len(), 0);
+        assert_eq!(
+            texts("a.rs", "#[allow(\n    dead_code,\n    reason = \"x\"\n)]\n").len(),
+            0
+        );
+        assert_eq!(
+            texts("a.rs", "#[allow(\n    dead_code\n)]\n// no reason\n").len(),
+            1
+        );
         assert_eq!(texts("a.rs", "// Because.\n#[allow(dead_code)]\n").len(), 0);
     }
 
