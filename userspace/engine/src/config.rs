@@ -31,7 +31,7 @@ pub struct Capacity {
     pub calls: usize,
     /// Entries of each AF_XDP ring, a power of two. The UMEM has two slots per entry of each of its sockets.
     pub ring: u32,
-    /// Finished call detail records that wait for the writer.
+    /// Finished call detail records that wait for the writer, beside room for those of the calls that are up.
     pub cdrs: usize,
 }
 

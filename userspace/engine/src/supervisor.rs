@@ -25,7 +25,7 @@ use crate::handoff::{Doorbell, Handoff};
 use crate::launch::{self, Launch};
 use crate::report::{self, Conservation, WorkerReport};
 use crate::snapshot::Snapshot;
-use crate::worker::Shared;
+use crate::worker::{CDRS_PER_CALL, Shared};
 
 /// How long the control side waits for a worker's answer: many turns, yet not for ever if a worker hangs.
 pub const ANSWER_TIME_MAX: Duration = Duration::from_secs(2);
@@ -249,9 +249,23 @@ impl Engine {
 
     /// Queues a command for one worker; a full queue drops it, and with it the asker's hope for an answer.
     fn tell(&self, index: usize, command: Command) {
-        if self.workers[index].shared.commands.push(command).is_ok() {
+        let _ = self.workers[index].shared.commands.push(command);
+        self.doorbells[index].ring();
+    }
+
+    /// Queues a command that must not get lost, and waits for room if there is none. A worker that makes none for
+    /// [`ANSWER_TIME_MAX`] hangs, and [`is_healthy`](Self::is_healthy) says so.
+    fn tell_for_sure(&self, index: usize, mut command: Command) {
+        let deadline = Instant::now() + ANSWER_TIME_MAX;
+        while let Err(refused) = self.workers[index].shared.commands.push(command) {
+            if Instant::now() >= deadline {
+                return;
+            }
+            command = refused;
             self.doorbells[index].ring();
+            std::thread::sleep(Duration::from_millis(1));
         }
+        self.doorbells[index].ring();
     }
 
     /// The plan that new calls begin with.
@@ -269,7 +283,7 @@ impl Engine {
     pub fn reload(&self, plan: Arc<RoutePlan>) -> Result<(), StartError> {
         self.datapath.replace(&Snapshot::of(Arc::clone(&plan)))?;
         for index in 0..self.workers.len() {
-            self.tell(index, Command::Plan(Arc::clone(&plan)));
+            self.tell_for_sure(index, Command::Plan(Arc::clone(&plan)));
         }
         self.plan.store(plan);
         Ok(())
@@ -279,7 +293,7 @@ impl Engine {
     pub fn drain(&self) {
         self.draining.store(true, Ordering::Relaxed);
         for index in 0..self.workers.len() {
-            self.tell(index, Command::Drain);
+            self.tell_for_sure(index, Command::Drain);
         }
     }
 
@@ -356,7 +370,9 @@ impl StopReport {
 fn shared(config: &EngineConfig, snapshot: &Snapshot) -> Shared {
     Shared {
         commands: Arc::new(ArrayQueue::new(COMMANDS_MAX)),
-        cdrs: Arc::new(ArrayQueue::new(config.capacity.cdrs)),
+        cdrs: Arc::new(ArrayQueue::new(
+            config.capacity.cdrs + config.capacity.calls * CDRS_PER_CALL,
+        )),
         report: Arc::new(ArcSwap::from_pointee(WorkerReport::empty(snapshot))),
         stop: Arc::new(AtomicBool::new(false)),
     }

@@ -54,8 +54,11 @@ pub const KERNEL_SOCKETS_INTERVAL: Duration = Duration::from_millis(1);
 /// How long a pair of media ports rests after use.
 pub const PORT_QUARANTINE: Duration = Duration::from_secs(5);
 
-/// Records that must still fit before a new call is admitted.
+/// Records that must still fit, beside those of the calls that are up, before a new call is admitted.
 pub const CDR_ROOM: usize = 64;
+
+/// Records for which a call that is up keeps room: a failed attempt or two before the one that is answered.
+pub const CDRS_PER_CALL: usize = 3;
 
 /// A SIP frame that waits for its turn.
 #[derive(Debug)]
@@ -317,7 +320,7 @@ impl<L: Link> Worker<L> {
             plan: &self.snapshot.plan,
             ports: &mut self.ports,
             flows: &mut self.relay.flows,
-            cdr_room: cdrs.len() + CDR_ROOM <= cdrs.capacity(),
+            cdr_room: cdrs.len() + self.calls.active() * CDRS_PER_CALL + CDR_ROOM <= cdrs.capacity(),
             out: &mut self.actions,
         };
         input(&mut self.calls, &mut ctx)
