@@ -14,4 +14,5 @@ mod phone;
 mod refusal;
 mod reinvite;
 mod relay;
+mod reliable;
 mod worker;

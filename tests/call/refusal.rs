@@ -55,10 +55,10 @@ fn what_is_required_but_not_known_is_420() {
     let mut edge = Edge::new();
     let answer = refused(
         &mut edge,
-        &invite_text("12125550123", "Require: 100rel, timer, foo\r\n"),
+        &invite_text("12125550123", "Require: precondition, timer, foo\r\n"),
         "420",
     );
-    assert_eq!(answer.must("Unsupported"), "100rel, foo");
+    assert_eq!(answer.must("Unsupported"), "precondition, foo");
     assert_eq!(edge.calls.counters().bad_extension, 1);
     edge.finish();
 }
@@ -125,7 +125,7 @@ fn options_say_what_is_served() {
     );
     assert!(answer.must("Allow").contains("INVITE"));
     assert_eq!(answer.must("Accept"), "application/sdp");
-    assert_eq!(answer.must("Supported"), "timer");
+    assert_eq!(answer.must("Supported"), "timer, 100rel");
     edge.finish();
 }
 

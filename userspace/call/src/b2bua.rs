@@ -34,6 +34,8 @@ pub(crate) mod failover;
 pub(crate) mod in_dialog;
 pub(crate) mod invite;
 pub(crate) mod options;
+pub(crate) mod prack;
+pub(crate) mod provisional;
 pub(crate) mod record;
 pub(crate) mod refusal;
 pub(crate) mod reinvite;
@@ -71,6 +73,8 @@ pub(crate) enum CallTimer {
     Abandon(u32),
     /// A 2xx of ours with this CSeq waits for its ACK on this side.
     Unacked(Side, u32),
+    /// A reliable provisional response with this RSeq waits for its PRACK.
+    Reliable(u32),
 }
 
 /// What a client transaction belongs to, packed into its 64-bit user value.

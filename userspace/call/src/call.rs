@@ -6,6 +6,7 @@ use alloc::sync::Arc;
 use alloc::vec::Vec;
 
 use trunkline_sip::Method;
+use trunkline_sip::dialog::Dialog;
 use trunkline_sip::path::Path;
 use trunkline_sip::token::{Token, TokenText};
 use trunkline_sip::transaction::{ClientKey, ServerKey};
@@ -15,10 +16,12 @@ use crate::action::CallRef;
 use crate::cdr::EndedBy;
 use crate::leg::Leg;
 use crate::media_plan::MediaPlan;
-use crate::plan::{FailoverOn, RoutePlan, Trunk};
+use crate::plan::{FailoverOn, Reliability, RoutePlan, Trunk};
 use crate::report::CallPhase;
 use crate::route::Target;
+use reliable::Reliable;
 
+pub(crate) mod reliable;
 mod report;
 pub(crate) mod slab;
 
@@ -89,6 +92,12 @@ pub(crate) struct Call {
     pub(crate) media: MediaPlan,
     /// The newest answer that a provisional response brought, as the caller saw it.
     pub(crate) early_answer: Option<Vec<u8>>,
+    /// Whether offer and answer have been exchanged reliably before the call is answered.
+    pub(crate) is_agreed: bool,
+    /// Provisional responses that the caller has to acknowledge.
+    pub(crate) reliable: Reliable,
+    /// A 2xx of the callee that waits for a PRACK of the caller.
+    pub(crate) held_success: Option<Box<[u8]>>,
     pub(crate) relays: Vec<Relay>,
     /// BYEs under way.
     pub(crate) byes: u32,
@@ -140,6 +149,18 @@ pub(crate) struct Attempt {
     pub(crate) settled: bool,
     /// Tags of forks whose 2xx came too late and were ended; a repeated 2xx is acknowledged again.
     pub(crate) forks: Vec<Fork>,
+    /// Who acknowledges reliable provisional responses.
+    pub(crate) reliable: Reliability,
+    /// Early dialogs of callees that sent a reliable provisional response.
+    pub(crate) early: Vec<Early>,
+}
+
+/// An early dialog of an attempt.
+#[derive(Debug)]
+pub(crate) struct Early {
+    pub(crate) dialog: Dialog,
+    /// RSeq of the newest reliable provisional response.
+    pub(crate) rseq: u32,
 }
 
 /// A second answer of a forked INVITE.

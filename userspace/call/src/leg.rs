@@ -20,10 +20,10 @@ pub(crate) const MAX_FORWARDS: u8 = 70;
 pub(crate) const PRODUCT: &[u8] = b"trunkline";
 
 /// The methods that we take.
-pub(crate) const ALLOW: &[u8] = b"INVITE, ACK, CANCEL, BYE, OPTIONS, UPDATE, INFO, MESSAGE, NOTIFY";
+pub(crate) const ALLOW: &[u8] = b"INVITE, ACK, CANCEL, BYE, OPTIONS, PRACK, UPDATE, INFO, MESSAGE, NOTIFY";
 
 /// The extensions that cross.
-pub(crate) const SUPPORTED: &[u8] = b"timer";
+pub(crate) const SUPPORTED: &[u8] = b"timer, 100rel";
 
 /// A 2xx that we sent and that was not acknowledged yet.
 #[derive(Debug, Clone, Copy)]
@@ -81,20 +81,27 @@ impl Leg {
     /// The first route or the target where it names an address that the trunk may send from; otherwise the address
     /// that the dialog was set up over, which is right behind NAT and where names cannot be resolved.
     pub(crate) fn next_hop(&self, trunk: Option<&Trunk>) -> Path {
-        let uri = self.dialog.as_ref().map(Dialog::next_hop).unwrap_or_default();
-        let belongs = |address: &SocketAddr| {
-            let ip = address.ip();
-            trunk.is_some_and(|t| {
-                t.sources.iter().any(|p| p.covers(ip)) || t.peers.iter().any(|p| p.address.ip() == ip)
-            })
-        };
-        let named = address_of(uri, self.path.transport)
-            .filter(|address| address.is_ipv4() == self.path.local.is_ipv4())
-            .filter(belongs);
-        Path {
-            remote: named.unwrap_or(self.path.remote),
-            ..self.path
+        match &self.dialog {
+            Some(dialog) => next_hop(dialog, &self.path, trunk),
+            None => self.path,
         }
+    }
+}
+
+/// See [`Leg::next_hop`]; `path` is the one that the dialog was set up over.
+pub(crate) fn next_hop(dialog: &Dialog, path: &Path, trunk: Option<&Trunk>) -> Path {
+    let belongs = |address: &SocketAddr| {
+        let ip = address.ip();
+        trunk.is_some_and(|t| {
+            t.sources.iter().any(|p| p.covers(ip)) || t.peers.iter().any(|p| p.address.ip() == ip)
+        })
+    };
+    let named = address_of(dialog.next_hop(), path.transport)
+        .filter(|address| address.is_ipv4() == path.local.is_ipv4())
+        .filter(belongs);
+    Path {
+        remote: named.unwrap_or(path.remote),
+        ..*path
     }
 }
 

@@ -16,9 +16,11 @@ use crate::trunk::TrunkState;
 
 mod check;
 mod lookup;
+mod policy;
 mod source;
 
 pub use check::PlanError;
+pub use policy::{Reliability, SipPolicy};
 
 /// Index of a zone in [`RoutePlan::zones`].
 pub type ZoneId = u8;
@@ -144,6 +146,8 @@ pub struct Trunk {
     pub numbers: NumberRules,
     /// How media of this trunk is treated.
     pub media: MediaPolicy,
+    /// How SIP extensions are treated on this trunk.
+    pub sip: SipPolicy,
     /// The part that moves, shared by all workers.
     pub state: Arc<TrunkState>,
 }

@@ -1,20 +1,19 @@
-//! Responses of the callee: ringing, early media, the answer.
+//! Responses of the callee, and the answer.
 
 use alloc::boxed::Box;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 
-use trunkline_sip::dialog::{Dialog, SuccessRepeat};
+use trunkline_sip::dialog::{Dialog, DialogError, SuccessRepeat};
 use trunkline_sip::transaction::TimerValues;
-use trunkline_sip::{Class, Message, Name, Status};
+use trunkline_sip::{Class, Message, Status};
 
 use super::record::Ending;
-use super::{CallTimer, Core, Timer, ack, bye, cancel, failover, finish, invite, record, refusal};
-use crate::call::{Attempt, AttemptState, Call, Failure, Fork, Side};
+use super::{Core, ack, bye, cancel, failover, provisional, record, refusal};
+use crate::call::{Attempt, AttemptState, Call, Early, Failure, Fork, Side};
 use crate::cdr::EndedBy;
 use crate::ctx::Ctx;
-use crate::header_policy::{self, Crossing};
-use crate::leg::Unacked;
+use crate::leg::{Leg, Unacked};
 use crate::media_plan::MediaError;
 use crate::report::{CallPhase, SETUPS_MAX};
 
@@ -35,7 +34,8 @@ pub(crate) fn on_response(
         leg.secrets.learn(message);
     }
     match status.class() {
-        Class::Provisional => on_provisional(core, ctx, call, status, message),
+        Class::Provisional => provisional::on_response(core, ctx, call, status, message),
+        Class::Success if call.reliable.blocks_success() => hold_success(core, call, message),
         Class::Success => on_success(core, ctx, call, message),
         Class::Redirection | Class::ClientError | Class::ServerError | Class::GlobalFailure => {
             failover::on_failure(core, ctx, call, status, message);
@@ -43,81 +43,16 @@ pub(crate) fn on_response(
     }
 }
 
-fn on_provisional(
-    core: &mut Core,
-    ctx: &mut Ctx<'_>,
-    call: &mut Call,
-    status: Status,
-    message: &Message<'_>,
-) {
-    let (at, ring_timeout) = (call.at, call.plan.ring_timeout);
-    let Some(attempt) = call.attempt.as_mut() else {
-        return;
-    };
-    let is_first = attempt.state == AttemptState::Calling;
-    if is_first || status != Status::TRYING {
-        attempt.state = AttemptState::Proceeding;
+/// The callee answered, but the caller has not acknowledged the description that it was told reliably.
+fn hold_success(core: &mut Core, call: &mut Call, message: &Message<'_>) {
+    if let Some(attempt) = call.attempt.as_mut() {
         core.disarm(&mut attempt.timer);
-        attempt.timer = core.arm(
-            ctx,
-            ring_timeout,
-            Timer::Call(at, CallTimer::Attempt(attempt.number)),
-        );
     }
-    if !matches!(status.code(), 180..=183) {
-        return;
-    }
-    if attempt.ring.is_none() {
-        attempt.ring = Some(ctx.now);
-    }
-    call.facts.ring = call.facts.ring.or(Some(ctx.now));
-    call.phase = CallPhase::Ringing;
-    let early = match message.sdp() {
-        Some(body) if call.media.offer_from() == Some(Side::A) => call.media.answer(ctx, Side::B, body).ok(),
-        _ => None,
-    };
-    respond_a(core, ctx, call, status, message, early.as_deref());
-    call.early_answer = early.or(call.early_answer.take());
+    call.held_success = Some(message.bytes().into());
 }
 
-/// Sends a provisional or 2xx response to the INVITE of the A-leg.
-fn respond_a(
-    core: &mut Core,
-    ctx: &mut Ctx<'_>,
-    call: &Call,
-    status: Status,
-    message: &Message<'_>,
-    body: Option<&[u8]>,
-) -> bool {
-    let Some(key) = call.invite else { return false };
-    let Ok(request) = trunkline_sip::parse(&call.request) else {
-        return false;
-    };
-    let (Some(to), Some(from), Some(b)) = (call.trunk(Side::A), call.trunk(Side::B), call.leg(Side::B))
-    else {
-        return false;
-    };
-    let host = call.a.local_host();
-    let crossing = Crossing {
-        from: &from.numbers,
-        to: &to.numbers,
-        host: &host,
-    };
-    core.count_response(call.a.path.zone, request.method(), status);
-    core.respond(ctx, key, status, |buffer| {
-        let source = call.a.path.remote;
-        let tag = Some(call.a.local_tag.as_bytes());
-        let mut writer = trunkline_sip::write::response(&request, source, status, b"", tag, buffer);
-        invite::dialog_fields(&mut writer, &request, &call.a);
-        if status.is_success() && message.lists(Name::Require, b"timer") {
-            writer.field(b"Require", b"timer");
-        }
-        header_policy::cross(message, &b.secrets, &crossing, &mut writer);
-        finish(&mut writer, b"Server", body.map(|b| (&b"application/sdp"[..], b)))
-    })
-}
-
-fn on_success(core: &mut Core, ctx: &mut Ctx<'_>, call: &mut Call, message: &Message<'_>) {
+/// The callee answered.
+pub(crate) fn on_success(core: &mut Core, ctx: &mut Ctx<'_>, call: &mut Call, message: &Message<'_>) {
     let Some(attempt) = call.attempt.as_mut() else {
         return;
     };
@@ -125,7 +60,7 @@ fn on_success(core: &mut Core, ctx: &mut Ctx<'_>, call: &mut Call, message: &Mes
     attempt.state = AttemptState::Answered;
     attempt.leg.client = None;
     let leg = &mut attempt.leg;
-    match Dialog::from_response(message, &leg.request_uri, leg.path.transport) {
+    match confirmed(&mut attempt.early, leg, message) {
         Ok(dialog) => leg.dialog = Some(dialog),
         Err(_) => {
             failover::on_failure(core, ctx, call, Status::BAD_GATEWAY, message);
@@ -133,10 +68,22 @@ fn on_success(core: &mut Core, ctx: &mut Ctx<'_>, call: &mut Call, message: &Mes
         }
     }
     note_answered(call, ctx);
-    let is_late = call.media.offer_from() != Some(Side::A);
+    let is_late = !call.is_agreed && call.media.offer_from() != Some(Side::A);
     match media_of_answer(ctx, call, message, is_late) {
         Ok(body) => connect(core, ctx, call, message, body.as_deref(), is_late),
         Err(error) => refuse_answer(core, ctx, call, error),
+    }
+}
+
+/// The dialog of a 2xx: an early one that becomes confirmed, or a new one.
+fn confirmed(early: &mut Vec<Early>, leg: &Leg, message: &Message<'_>) -> Result<Dialog, DialogError> {
+    let tag = message.to().tag().unwrap_or_default();
+    let place = early
+        .iter()
+        .position(|e| e.dialog.remote_tag().eq_ignore_ascii_case(tag));
+    match place.map(|place| early.swap_remove(place).dialog) {
+        Some(mut dialog) => dialog.on_success(message).map(|()| dialog),
+        None => Dialog::from_response(message, &leg.request_uri, leg.path.transport),
     }
 }
 
@@ -159,6 +106,8 @@ fn media_of_answer(
     is_late: bool,
 ) -> Result<Option<Vec<u8>>, MediaError> {
     match (message.sdp(), is_late) {
+        // All that counts was said in provisional responses and PRACKs.
+        (_, false) if call.is_agreed => Ok(None),
         (Some(body), false) => call.media.answer(ctx, Side::B, body).map(Some),
         (Some(body), true) => {
             let plan = Arc::clone(&call.plan);
@@ -192,7 +141,9 @@ fn connect(
     if !is_late {
         call.media.settle();
     }
-    respond_a(core, ctx, call, Status::OK, message, body);
+    core.disarm(&mut call.reliable.timer);
+    call.reliable.clear();
+    provisional::send(core, ctx, call, Status::OK, message, body);
     if let Some(dialog) = call.a.dialog.as_mut() {
         dialog.confirm();
     }
@@ -202,7 +153,8 @@ fn connect(
             t2: core.config.t2,
             t4: core.config.t4,
         };
-        let cseq = call.a.dialog.as_ref().and_then(Dialog::remote_cseq).unwrap_or(0);
+        // A PRACK or UPDATE since then has a higher number.
+        let cseq = call.reliable.cseq;
         let unacked = Unacked {
             server,
             cseq,
@@ -279,6 +231,9 @@ fn refuse_answer(core: &mut Core, ctx: &mut Ctx<'_>, call: &mut Call, error: Med
 
 /// A further 2xx to an INVITE that has its 2xx: a repeated one, or another fork's.
 pub(crate) fn on_success_again(core: &mut Core, ctx: &mut Ctx<'_>, call: &mut Call, message: &Message<'_>) {
+    if call.held_success.is_some() {
+        return;
+    }
     for side in [Side::A, Side::B] {
         let Some(leg) = call.leg(side) else { continue };
         if leg.dialog.as_ref().is_some_and(|d| d.is_dialog_of(message)) {

@@ -7,14 +7,14 @@ use trunkline_sip::token::{self, TokenText};
 use trunkline_sip::write::{Overflow, Writer};
 use trunkline_sip::{Message, Method, Name};
 
-use super::{CallTimer, Core, Timer, User, finish};
+use super::{CallTimer, Core, Timer, User, finish, prack};
 use crate::call::{Attempt, AttemptState, Call, Failure, Side};
 use crate::ctx::Ctx;
 use crate::header_policy::{self, Crossing, Secrets};
-use crate::leg::{ALLOW, Leg, MAX_FORWARDS, SUPPORTED};
+use crate::leg::{ALLOW, Leg, MAX_FORWARDS};
 use crate::media_plan::MediaError;
 use crate::number;
-use crate::plan::Trunk;
+use crate::plan::{Reliability, Trunk};
 use crate::probe;
 use crate::route::Target;
 
@@ -77,9 +77,13 @@ fn send_invite(
     };
     let leg = leg_b(ctx, call, target, trunk, path);
     let number = call.attempts_made + 1;
+    let reliable = prack::mode(trunk.sip.reliable, message);
     let user = User::Attempt(call.at, number);
     let client = core.start(ctx, Method::Invite, &path, user, |branch, buffer| {
-        write_invite(call, &leg, trunk, branch, message, offer.as_deref(), buffer)
+        let mut writer = Writer::new(buffer);
+        begin_invite(call, &leg, trunk, branch, message, &mut writer);
+        write_extensions(message, reliable, &mut writer);
+        end_invite(call, &leg, trunk, message, offer.as_deref(), &mut writer)
     });
     let Some(client) = client else {
         call.media.close_side_b(ctx);
@@ -111,6 +115,8 @@ fn send_invite(
         timer,
         settled: false,
         forks: Vec::new(),
+        reliable,
+        early: Vec::new(),
     });
     Ok(())
 }
@@ -187,24 +193,22 @@ fn from_value(call: &Call, trunk: &Trunk, message: &Message<'_>, own_host: &str)
     )
 }
 
-fn write_invite(
+fn begin_invite(
     call: &Call,
     leg: &Leg,
     trunk: &Trunk,
     branch: &TokenText,
     message: &Message<'_>,
-    offer: Option<&[u8]>,
-    buffer: &mut [u8],
-) -> Result<usize, Overflow> {
+    writer: &mut Writer<'_>,
+) {
     //= https://www.rfc-editor.org/rfc/rfc3261#section-16.6
     //# If the copy contains a Max-Forwards header field, the proxy
     //# MUST decrement its value by one (1).
     let hops = message.max_forwards().unwrap_or(MAX_FORWARDS).saturating_sub(1);
     let own_host = leg.local_host();
     let from = from_value(call, trunk, message, &own_host);
-    let mut writer = Writer::new(buffer);
     writer.request_line(b"INVITE", &leg.request_uri);
-    leg.path.write_via(branch.as_bytes(), &mut writer);
+    leg.path.write_via(branch.as_bytes(), writer);
     writer.field_number(b"Max-Forwards", u64::from(hops));
     writer.field_parts(b"From", &[from.as_bytes(), b";tag=", leg.local_tag.as_bytes()]);
     writer.field_parts(b"To", &[b"<", &leg.request_uri, b">"]);
@@ -215,12 +219,33 @@ fn write_invite(
         .raw(b" INVITE\r\n");
     writer.field(b"Contact", leg.contact().as_bytes());
     writer.field(b"Allow", ALLOW);
-    if message.lists(Name::Supported, b"timer") || message.lists(Name::Require, b"timer") {
-        writer.field(b"Supported", SUPPORTED);
+}
+
+fn write_extensions(message: &Message<'_>, reliable: Reliability, writer: &mut Writer<'_>) {
+    let has_timer = message.lists(Name::Supported, b"timer") || message.lists(Name::Require, b"timer");
+    if has_timer {
+        writer.field(b"Supported", b"timer");
     }
     if message.lists(Name::Require, b"timer") {
         writer.field(b"Require", b"timer");
     }
+    if reliable != Reliability::Off {
+        writer.field(b"Supported", b"100rel");
+    }
+    if reliable == Reliability::Relayed && prack::is_listed(message, Name::Require) {
+        writer.field(b"Require", b"100rel");
+    }
+}
+
+fn end_invite(
+    call: &Call,
+    leg: &Leg,
+    trunk: &Trunk,
+    message: &Message<'_>,
+    offer: Option<&[u8]>,
+    writer: &mut Writer<'_>,
+) -> Result<usize, Overflow> {
+    let own_host = leg.local_host();
     let from = call
         .plan
         .trunk(call.a.trunk)
@@ -230,9 +255,9 @@ fn write_invite(
         to: &trunk.numbers,
         host: &own_host,
     };
-    header_policy::cross(message, &call.a.secrets, &crossing, &mut writer);
+    header_policy::cross(message, &call.a.secrets, &crossing, writer);
     finish(
-        &mut writer,
+        writer,
         b"User-Agent",
         offer.map(|body| (&b"application/sdp"[..], body)),
     )

@@ -113,7 +113,10 @@ pub(crate) fn on_timeout(core: &mut Core, ctx: &mut Ctx<'_>, call: &mut Call) {
         reason: "",
         retry_after: false,
     };
-    let goes_on = call.failover_on.timeout && failed.ring.is_none() && call.next_target < call.targets.len();
+    let goes_on = call.failover_on.timeout
+        && !call.is_agreed
+        && failed.ring.is_none()
+        && call.next_target < call.targets.len();
     let ending = Ending {
         status: 408,
         reason: "no response in time",
@@ -210,7 +213,10 @@ pub(crate) fn end(core: &mut Core, ctx: &mut Ctx<'_>, call: &mut Call) {
 
 fn may_go_on(call: &Call, status: Status) -> bool {
     // A 6xx speaks for the callee everywhere: RFC 3261 section 21.6.
-    status.class() != Class::GlobalFailure && call.failover_on.codes.contains(&status.code())
+    // A caller that has a reliable answer cannot take another callee's.
+    status.class() != Class::GlobalFailure
+        && !call.is_agreed
+        && call.failover_on.codes.contains(&status.code())
 }
 
 /// What the caller is told for a final failure of the last attempt.

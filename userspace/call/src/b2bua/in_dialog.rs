@@ -8,7 +8,7 @@ use trunkline_sip::write::Writer;
 use trunkline_sip::{Message, Method, Status};
 
 use super::record::Ending;
-use super::{Asked, Core, User, bye, finish, invite, refusal, reinvite};
+use super::{Asked, Core, User, bye, finish, invite, prack, refusal, reinvite};
 use crate::call::{Call, RELAYS_MAX, Relay, Side};
 use crate::cdr::EndedBy;
 use crate::ctx::Ctx;
@@ -49,11 +49,11 @@ pub(crate) fn on_request(
         }
         Method::Options => super::options::answer(core, ctx, asked),
         Method::Invite | Method::Update => reinvite::on_request(core, ctx, call, side, asked),
+        Method::Prack => prack::on_request(core, ctx, call, side, asked),
         Method::Info | Method::Message | Method::Notify => relay(core, ctx, call, side, asked),
         Method::Ack
         | Method::Cancel
         | Method::Register
-        | Method::Prack
         | Method::Subscribe
         | Method::Refer
         | Method::Publish
@@ -170,7 +170,7 @@ fn write_fields(
     if matches!(message.method(), Method::Invite | Method::Update) {
         writer.field(b"Contact", leg.contact().as_bytes());
         writer.field(b"Allow", ALLOW);
-        writer.field(b"Supported", crate::leg::SUPPORTED);
+        writer.field(b"Supported", b"timer");
         if message.lists(trunkline_sip::Name::Require, b"timer") {
             writer.field(b"Require", b"timer");
         }
@@ -196,6 +196,7 @@ pub(crate) fn on_response(
     let relay = call.relays.remove(place);
     match relay.method {
         Method::Invite | Method::Update => reinvite::on_response(core, ctx, call, &relay, status, message),
+        Method::Prack => prack::on_response(core, ctx, call, &relay, status, message),
         _ => {
             let body = match message.content_type() {
                 Some(content_type) if !message.body().is_empty() => Some((content_type, message.body())),
@@ -221,7 +222,7 @@ pub(crate) fn on_timeout(core: &mut Core, ctx: &mut Ctx<'_>, call: &mut Call, cl
 }
 
 fn after_response(core: &mut Core, ctx: &mut Ctx<'_>, call: &mut Call, status: Status) {
-    if bye::ends_dialog(status) {
+    if bye::ends_dialog(status) && call.is_answered() {
         let ending = Ending {
             status: 200,
             reason: "the other side is gone",

@@ -14,6 +14,7 @@ use super::refusal::Refusal;
 use super::{Asked, Core, User, failover, record, refusal};
 use crate::action::CallRef;
 use crate::admission;
+use crate::call::reliable::Reliable;
 use crate::call::{Call, Facts, Failure};
 use crate::ctx::Ctx;
 use crate::header_policy::Secrets;
@@ -230,6 +231,9 @@ fn begin(
             ctx.entropy.next_u64(),
         ),
         early_answer: None,
+        is_agreed: false,
+        reliable: Reliable::new(asked.message.cseq().number),
+        held_success: None,
         relays: Vec::new(),
         byes: 0,
         admitted: true,

@@ -12,7 +12,7 @@ use crate::ctx::Ctx;
 use crate::trunk::Limit;
 
 /// The extensions that a request may require of us.
-const REQUIRE_OK: &[&[u8]] = &[b"timer"];
+const REQUIRE_OK: &[&[u8]] = &[b"timer", b"100rel"];
 
 /// Why an INVITE becomes no call.
 pub(crate) struct Refusal {
@@ -105,6 +105,9 @@ pub(crate) fn reject(
     failure: &Failure,
     crossing: &[(Vec<u8>, Vec<u8>)],
 ) {
+    core.disarm(&mut call.reliable.timer);
+    call.reliable.clear();
+    call.held_success = None;
     let Some(key) = call.invite.take() else { return };
     let Ok(request) = trunkline_sip::parse(&call.request) else {
         return;

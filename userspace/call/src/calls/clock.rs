@@ -3,7 +3,7 @@
 use trunkline_sip::transaction::TransactionEvent;
 
 use super::Calls;
-use crate::b2bua::{CallTimer, Core, Timer, User, ack, bye, cancel, failover, in_dialog};
+use crate::b2bua::{CallTimer, Core, Timer, User, ack, bye, cancel, failover, in_dialog, provisional};
 use crate::call::Call;
 use crate::ctx::Ctx;
 use crate::report::CallPhase;
@@ -73,6 +73,7 @@ fn on_call_timer(core: &mut Core, ctx: &mut Ctx<'_>, call: &mut Call, timer: Cal
     match timer {
         CallTimer::Attempt(number) => on_attempt_timeout(core, ctx, call, number),
         CallTimer::Abandon(number) => cancel::on_ended(core, call, number),
+        CallTimer::Reliable(rseq) => provisional::on_unacknowledged(core, ctx, call, rseq),
         CallTimer::Unacked(side, cseq) => ack::on_unacked(core, ctx, call, side, cseq),
     }
 }

@@ -27,6 +27,7 @@ fn trunk(name: &str, source: &str, len: u8, peer: &str) -> Trunk {
             dscp: 46,
             timeout: Duration::from_secs(60),
         },
+        sip: SipPolicy::default(),
         state: Arc::new(TrunkState::new(1, Limits::default())),
     }
 }

@@ -6,7 +6,8 @@ use trunkline_media::LatchPolicy;
 use trunkline_sip::path::Transport;
 
 use crate::plan::{
-    Did, Limits, Listener, MediaPolicy, NumberRange, NumberRules, Parts, Prefix, Route, Trunk, Zone,
+    Did, Limits, Listener, MediaPolicy, NumberRange, NumberRules, Parts, Prefix, Route, SipPolicy, Trunk,
+    Zone,
 };
 use crate::trunk::TrunkState;
 
@@ -48,6 +49,7 @@ fn trunk(name: &str, peers: usize) -> Trunk {
             dscp: 46,
             timeout: Duration::from_secs(60),
         },
+        sip: SipPolicy::default(),
         state: Arc::new(TrunkState::new(peers, Limits::default())),
     }
 }

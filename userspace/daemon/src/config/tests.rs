@@ -86,7 +86,13 @@ fn the_sample_means_what_it_says() {
 #[test]
 fn the_configuration_in_the_readme_is_good() {
     let readme = include_str!("../../../../README.md");
-    let text = readme.split("```toml\n").nth(1).unwrap().split("```").next().unwrap();
+    let text = readme
+        .split("```toml\n")
+        .nth(1)
+        .unwrap()
+        .split("```")
+        .next()
+        .unwrap();
     let judged = judge_text(text);
     assert!(judged.problems.is_empty(), "{:?}", judged.problems);
     assert!(text.lines().count() <= 10);

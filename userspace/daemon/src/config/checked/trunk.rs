@@ -4,7 +4,7 @@ use std::{collections::HashMap, sync::Arc, time::Duration};
 
 use toml::Spanned;
 use trunkline_call::{
-    plan::{Limits, MediaPolicy, NumberEdit, NumberRules, OutFormat, Trunk, Zone},
+    plan::{Limits, MediaPolicy, NumberEdit, NumberRules, OutFormat, SipPolicy, Trunk, Zone},
     trunk::TrunkState,
 };
 use trunkline_media::LatchPolicy;
@@ -89,6 +89,7 @@ fn check(raw: &file::Trunk, zones: &[Zone], resolve: Resolve<'_>, problems: &mut
         codecs: check_codecs(&raw.codecs, problems),
         numbers: check_numbers(&raw.numbers, problems),
         media: check_media(&raw.media, problems),
+        sip: SipPolicy::default(),
         state: Arc::new(TrunkState::new(peers.len(), limits)),
         limits,
         peers,
