@@ -186,7 +186,9 @@ pub fn lost_in_the_rings(report: &WorkerReport) -> u64 {
 pub fn lost_in_the_sockets(report: &WorkerReport) -> u64 {
     let main = (report.tier == Tier::Socket).then_some(&report.link);
     let sockets = main.into_iter().chain(&report.kernel_link);
-    sockets.map(|link| link.rx_dropped + link.rx_dropped_invalid).sum()
+    sockets
+        .map(|link| link.rx_dropped + link.rx_dropped_invalid)
+        .sum()
 }
 
 /// Drops of all workers by reason, those that the links counted included.
