@@ -16,7 +16,9 @@ fn a_decision_costs_well_under_a_microsecond() {
         .into_iter()
         .find(|frame| frame.number == 150 && frame.file.contains("hostile"))
         .unwrap();
+    let arp = [&[0; 12][..], &[8, 6], &[0; 46]].concat();
     let cases = [
+        ("not IP: what a run costs at least", Scenario::open(), &arp),
         ("SIP passed, source found", Scenario::open(), &sip.bytes),
         ("SIP dropped by source", Scenario::closed(), &sip.bytes),
         ("media passed", Scenario::open(), &rtp.bytes),

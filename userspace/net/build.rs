@@ -52,6 +52,7 @@ fn build() -> Result<(), String> {
     for watched in [
         "Cargo.toml",
         "Cargo.lock",
+        "build.rs",
         "rust-toolchain.toml",
         ".cargo/config.toml",
     ] {

@@ -28,6 +28,13 @@ impl Sum {
         Self(self.0 + word as u64)
     }
 
+    /// Adds two 16-bit words at once: they count the same side by side as one after the other.
+    #[inline(always)]
+    #[must_use]
+    pub const fn add_word(self, word: u32) -> Self {
+        Self(self.0 + word as u64)
+    }
+
     /// Takes out one 16-bit word that was added before (RFC 1624 equation 3: adds ~m).
     #[inline(always)]
     #[must_use]
@@ -50,13 +57,16 @@ impl Sum {
     }
 
     /// Adds an address as a pseudo-header of its family does: four bytes of IPv4, sixteen of IPv6.
+    ///
+    /// What an IPv4-mapped address has beside its four bytes is one word of ones, which counts as zero.
     #[inline(always)]
     #[must_use]
-    pub fn add_address(self, address: &Address) -> Self {
-        match address.ipv4() {
-            Some(octets) => self.add_bytes(&octets),
-            None => self.add_bytes(&address.0),
-        }
+    pub const fn add_address(self, address: &Address) -> Self {
+        let [a, b, c, d] = address.words();
+        self.add_word(u32::from_be(a))
+            .add_word(u32::from_be(b))
+            .add_word(u32::from_be(c))
+            .add_word(u32::from_be(d))
     }
 
     /// Takes out an address that [`Sum::add_address`] added.

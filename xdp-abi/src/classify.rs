@@ -92,19 +92,19 @@ fn ports<B: Bytes + ?Sized>(bytes: &B, ip: &ip::Header, layout: &mut Layout) -> 
     let l4_offset = layout.l3_offset as usize + header_len;
     layout.l4_offset = l4_offset as u16;
     layout.payload_offset = (l4_offset + UDP_LEN) as u16;
-    let [a, b, c, d] = bytes
-        .array_at(l4_offset)
+    let ports = bytes
+        .be32_at(l4_offset)
         .ok_or(Verdict::Drop(DropReason::Truncated))?;
-    Ok((u16::from_be_bytes([a, b]), u16::from_be_bytes([c, d])))
+    Ok(((ports >> 16) as u16, ports as u16))
 }
 
 /// Checks the UDP length against the IP packet, and the checksum where zero is forbidden.
 #[inline(always)]
 fn check_udp<B: Bytes + ?Sized>(bytes: &B, ip: &ip::Header, layout: &mut Layout) -> Result<(), Verdict> {
-    let [len_high, len_low, sum_high, sum_low] = bytes
-        .array_at(layout.l4_offset as usize + 4)
+    let len_and_sum = bytes
+        .be32_at(layout.l4_offset as usize + 4)
         .ok_or(Verdict::Drop(DropReason::Truncated))?;
-    let udp_len = u16::from_be_bytes([len_high, len_low]) as usize;
+    let udp_len = (len_and_sum >> 16) as usize;
     let room = ip.packet_len - (layout.l4_offset - layout.l3_offset) as usize;
     if udp_len < UDP_LEN || udp_len > room {
         return Err(Verdict::Drop(DropReason::BadUdpLength));
@@ -113,7 +113,7 @@ fn check_udp<B: Bytes + ?Sized>(bytes: &B, ip: &ip::Header, layout: &mut Layout)
     //= https://www.rfc-editor.org/rfc/rfc8200#section-8.1
     //# IPv6 receivers must discard UDP packets
     //# containing a zero checksum and should log the error.
-    if layout.is_ipv6 && sum_high == 0 && sum_low == 0 {
+    if layout.is_ipv6 && len_and_sum as u16 == 0 {
         return Err(Verdict::Drop(DropReason::BadUdpChecksum));
     }
     Ok(())

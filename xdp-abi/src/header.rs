@@ -27,6 +27,20 @@ pub trait Bytes {
         self.array_at::<1>(offset).map(|[byte]| byte)
     }
 
+    /// The `N` 32-bit words at `offset` as they lie in memory, or `None` if they are not all inside the frame.
+    ///
+    /// The kernel reads each at once, where [`Bytes::array_at`] reads byte by byte.
+    #[inline(always)]
+    fn words_at<const N: usize>(&self, offset: usize) -> Option<[u32; N]> {
+        let mut words = [0; N];
+        let mut index = 0;
+        while index < N {
+            words[index] = u32::from_ne_bytes(self.array_at(offset + 4 * index)?);
+            index += 1;
+        }
+        Some(words)
+    }
+
     /// The 16-bit word in network order at `offset`.
     #[inline(always)]
     fn be16_at(&self, offset: usize) -> Option<u16> {
@@ -79,11 +93,54 @@ impl Address {
         Self([0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff, a, b, c, d])
     }
 
+    /// The address whose bytes lie in memory as these words.
+    #[inline(always)]
+    #[must_use]
+    pub const fn from_words([a, b, c, d]: [u32; 4]) -> Self {
+        let (a, b, c, d) = (a as u128, b as u128, c as u128, d as u128);
+        let words = if cfg!(target_endian = "little") {
+            a | b << 32 | c << 64 | d << 96
+        } else {
+            a << 96 | b << 64 | c << 32 | d
+        };
+        Self(words.to_ne_bytes())
+    }
+
+    /// The IPv4 address whose bytes lie in memory as this word.
+    #[inline(always)]
+    #[must_use]
+    pub const fn from_ipv4_word(word: u32) -> Self {
+        Self::from_words([0, 0, 0xffff_u32.to_be(), word])
+    }
+
+    /// The words that the bytes lie in memory as.
+    #[inline(always)]
+    #[must_use]
+    pub const fn words(&self) -> [u32; 4] {
+        let words = u128::from_ne_bytes(self.0);
+        if cfg!(target_endian = "little") {
+            [
+                words as u32,
+                (words >> 32) as u32,
+                (words >> 64) as u32,
+                (words >> 96) as u32,
+            ]
+        } else {
+            [
+                (words >> 96) as u32,
+                (words >> 64) as u32,
+                (words >> 32) as u32,
+                words as u32,
+            ]
+        }
+    }
+
     /// Whether this stands for an IPv4 address.
     #[inline(always)]
     #[must_use]
     pub const fn is_ipv4(&self) -> bool {
-        u128::from_be_bytes(self.0) >> 32 == 0xffff
+        let [a, b, c, _] = self.words();
+        a | b == 0 && c == 0xffff_u32.to_be()
     }
 
     /// The four bytes of an IPv4 address.
@@ -108,12 +165,12 @@ impl Address {
     #[must_use]
     pub const fn is_never_a_source(&self) -> bool {
         // Whole words and few branches: the verifier follows each branch of this.
-        let [first, ..] = self.0;
-        let [.., first_of_ipv4, _, _, _] = self.0;
+        let [a, b, c, d] = self.words();
         if self.is_ipv4() {
-            first_of_ipv4 == 0 || first_of_ipv4 == 127 || first_of_ipv4 >= 224
+            let first = u32::from_be(d) >> 24;
+            first == 0 || first == 127 || first >= 224
         } else {
-            first == 0xff || u128::from_be_bytes(self.0) <= 1
+            u32::from_be(a) >> 24 == 0xff || (a | b | c == 0 && u32::from_be(d) <= 1)
         }
     }
 }
@@ -128,9 +185,15 @@ impl From<core::net::IpAddr> for Address {
 }
 
 /// Where the parts of a UDP frame are, and the fields that decide about it. Offsets count from the Ethernet header.
+///
+/// Aligned, with the addresses first, so that the kernel's side moves and compares those by words.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-#[repr(C)]
+#[repr(C, align(8))]
 pub struct Layout {
+    /// IP source.
+    pub source: Address,
+    /// IP destination.
+    pub destination: Address,
     /// Bytes of VLAN tags: 0, 4 or 8.
     pub vlan_len: u8,
     /// Whether the IP header is IPv6.
@@ -149,10 +212,6 @@ pub struct Layout {
     pub destination_port: u16,
     /// Tag control information (priority and id) of each VLAN tag, outermost first, host order.
     pub vlan: [u16; 2],
-    /// IP source.
-    pub source: Address,
-    /// IP destination.
-    pub destination: Address,
 }
 
 impl Layout {

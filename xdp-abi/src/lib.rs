@@ -32,4 +32,4 @@ pub use verdict::{DropReason, PassReason, Verdict};
 /// Version of everything in this crate that both sides of the kernel boundary must agree on.
 ///
 /// The program carries it (see [`map::ABI`]) and the loader refuses a program with another one.
-pub const ABI_VERSION: u32 = 1;
+pub const ABI_VERSION: u32 = 2;

@@ -27,7 +27,7 @@ pub const ABI: &str = "ABI";
 pub const CONFIG: &str = "CONFIG";
 /// Name of the hash from [`Address`] to [`Local`].
 pub const LOCALS: &str = "LOCALS";
-/// Name of the longest-prefix trie keyed by [`SourceKey`].
+/// Name of the longest-prefix trie keyed by [`TrieKey`].
 pub const SOURCES: &str = "SOURCES";
 /// Name of the AF_XDP socket map, indexed by [`socket_key`].
 pub const SOCKETS: &str = "SOCKETS";
@@ -73,7 +73,7 @@ impl Config {
 
 /// What is served on one local address. Ports are in host byte order.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-#[repr(C)]
+#[repr(C, align(8))]
 pub struct Local {
     /// The zone that owns the address.
     pub zone: u8,
@@ -131,9 +131,8 @@ impl Local {
     }
 }
 
-/// Key data of the source trie: the zone, then the address, most significant bit first.
+/// A prefix of the source trie: the zone, then the address, most significant bit first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-#[repr(C)]
 pub struct SourceKey {
     /// The zone that allows the prefix.
     pub zone: u8,
@@ -142,14 +141,35 @@ pub struct SourceKey {
 }
 
 impl SourceKey {
-    /// Bits of the whole key: what a lookup uses.
+    /// Bits of zone and address.
     pub const BITS: u32 = 8 + 128;
+
+    /// The key for the trie, of whose `bits` of zone and address count.
+    #[inline(always)]
+    #[must_use]
+    pub const fn trie_key(&self, bits: u32) -> TrieKey {
+        let [a, b, c, d] = self.address.words();
+        TrieKey {
+            prefix_len: bits + 24,
+            data: [((self.zone as u32) << 24).to_be(), a, b, c, d],
+        }
+    }
 
     /// Bits of a key that allows `address/prefix_len`, where `prefix_len` counts as the address family does.
     #[must_use]
     pub const fn bits(address: &Address, prefix_len: u8) -> u32 {
         8 + prefix_len as u32 + if address.is_ipv4() { 96 } else { 0 }
     }
+}
+
+/// Key of the source trie, in whole words: three bytes of zero between zone and address.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(C)]
+pub struct TrieKey {
+    /// How many bits of `data` count (host byte order).
+    pub prefix_len: u32,
+    /// The zone's byte, three of zero, and the address, as they lie in memory.
+    pub data: [u32; 5],
 }
 
 /// One counter: what one CPU has seen.
@@ -178,9 +198,9 @@ pub const fn socket_key(slot: u8, queue: u32) -> Option<u32> {
 
 const _: () = {
     assert!(size_of::<Config>() == 68 && align_of::<Config>() == 4);
-    assert!(size_of::<Local>() == 24 && align_of::<Local>() == 2);
+    assert!(size_of::<Local>() == 24 && align_of::<Local>() == 8);
     assert!(core::mem::offset_of!(Local, sip_ports) == 4 && core::mem::offset_of!(Local, rtp_low) == 20);
-    assert!(size_of::<SourceKey>() == 17 && align_of::<SourceKey>() == 1);
+    assert!(size_of::<TrieKey>() == 24 && align_of::<TrieKey>() == 4);
     assert!(size_of::<Count>() == 16 && align_of::<Count>() == 8);
 };
 

@@ -16,13 +16,12 @@ mod packet;
 
 use aya_ebpf::bindings::xdp_action::{XDP_DROP, XDP_PASS};
 use aya_ebpf::macros::xdp;
-use aya_ebpf::maps::lpm_trie::Key;
 use aya_ebpf::programs::XdpContext;
 use trunkline_xdp_abi::map::{SourceKey, ZONE_UNKNOWN, socket_key};
 use trunkline_xdp_abi::verdict::counter_index;
 use trunkline_xdp_abi::{Address, Local, PassReason, Steering, Verdict, classify};
 
-use crate::maps::{CONFIG, LOCALS, SOCKETS, SOURCES};
+use crate::maps::{CONFIG, LOCALS, SOCKETS};
 use crate::packet::Packet;
 
 /// Decides about one frame and says in the counters how.
@@ -88,15 +87,8 @@ impl Steering for Maps {
 
     #[inline(always)]
     fn source_allowed(&self, zone: u8, address: &Address) -> bool {
-        SOURCES
-            .get(Key::new(
-                SourceKey::BITS,
-                SourceKey {
-                    zone,
-                    address: *address,
-                },
-            ))
-            .is_some()
+        let address = *address;
+        packet::is_source(&SourceKey { zone, address }.trie_key(SourceKey::BITS))
     }
 }
 

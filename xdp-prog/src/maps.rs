@@ -3,7 +3,7 @@
 use aya_ebpf::macros::map;
 use aya_ebpf::maps::lpm_trie::LpmTrie;
 use aya_ebpf::maps::{Array, HashMap, PerCpuArray, XskMap};
-use trunkline_xdp_abi::map::{Config, Count, LOCALS_MAX, SOCKETS_MAX, SOURCES_MAX, SourceKey};
+use trunkline_xdp_abi::map::{Config, Count, LOCALS_MAX, SOCKETS_MAX, SOURCES_MAX};
 use trunkline_xdp_abi::{ABI_VERSION, Address, Local, verdict};
 
 /// Its length is the ABI version, for the loader to read.
@@ -20,7 +20,7 @@ pub static LOCALS: HashMap<Address, Local> = HashMap::with_max_entries(LOCALS_MA
 
 /// Who may send SIP to which zone; the value says nothing.
 #[map]
-pub static SOURCES: LpmTrie<SourceKey, u32> = LpmTrie::with_max_entries(SOURCES_MAX, 0);
+pub static SOURCES: LpmTrie<[u32; 5], u32> = LpmTrie::with_max_entries(SOURCES_MAX, 0);
 
 /// The AF_XDP socket of each queue of each interface.
 #[map]

@@ -3,10 +3,12 @@
 use core::arch::asm;
 
 use aya_ebpf::maps::HashMap;
+use aya_ebpf::maps::lpm_trie::Key;
 use aya_ebpf::programs::XdpContext;
 use trunkline_xdp_abi::Bytes;
+use trunkline_xdp_abi::map::TrieKey;
 
-use crate::maps::COUNTERS;
+use crate::maps::{COUNTERS, SOURCES};
 
 /// The frame that the program was called for.
 pub struct Packet {
@@ -22,6 +24,19 @@ impl Packet {
             start: context.data(),
             end: context.data_end(),
         }
+    }
+
+    /// The address of the `len` bytes at `offset`, if they all lie in the frame.
+    #[inline(always)]
+    fn place_of(&self, offset: usize, len: usize) -> Option<usize> {
+        if offset > OFFSET_MAX {
+            return None;
+        }
+        let place = self.start + bounded(offset);
+        if place + len > self.end {
+            return None;
+        }
+        Some(place)
     }
 
     /// Counts the frame and its bytes at `index` of this CPU's counters.
@@ -46,18 +61,63 @@ impl Bytes for Packet {
 
     #[inline(always)]
     fn array_at<const N: usize>(&self, offset: usize) -> Option<[u8; N]> {
-        if offset > OFFSET_MAX {
-            return None;
-        }
-        let place = self.start + bounded(offset);
-        if place + N > self.end {
-            return None;
-        }
-        let array = place as *const [u8; N];
+        let array = self.place_of(offset, N)? as *const [u8; N];
         // SAFETY: the kernel keeps `start..end` readable for the whole call, the comparison above proved that the `N`
         // bytes lie inside (the verifier checks that proof again), and a byte array needs no alignment.
         Some(unsafe { array.read() })
     }
+
+    #[inline(always)]
+    fn words_at<const N: usize>(&self, offset: usize) -> Option<[u32; N]> {
+        let place = self.place_of(offset, 4 * N)?;
+        let mut words = [0; N];
+        let mut index = 0;
+        while index < N {
+            words[index] = word(place + 4 * index);
+            index += 1;
+        }
+        Some(words)
+    }
+
+    #[inline(always)]
+    fn be16_at(&self, offset: usize) -> Option<u16> {
+        let place = self.place_of(offset, 2)?;
+        let half: u64;
+        // SAFETY: a load of the two bytes that `place_of` proved to lie inside the frame, which the verifier checks
+        // again; it needs no alignment, writes no memory and does not jump.
+        unsafe {
+            asm!("{half} = *(u16 *)({place} + 0)", half = out(reg) half, place = in(reg) place,
+                options(pure, readonly, nostack));
+        }
+        Some(u16::from_be(half as u16))
+    }
+
+    #[inline(always)]
+    fn be32_at(&self, offset: usize) -> Option<u32> {
+        self.words_at(offset).map(|[word]| u32::from_be(word))
+    }
+}
+
+/// Whether the source trie holds a prefix of `key`.
+#[inline(always)]
+pub fn is_source(key: &TrieKey) -> bool {
+    // SAFETY: both are 24 bytes, a length and five words in `repr(C)`; aya's type only asks for less alignment.
+    let key = unsafe { &*core::ptr::from_ref(key).cast::<Key<[u32; 5]>>() };
+    SOURCES.get(key).is_some()
+}
+
+/// The word at `place`, which [`Packet::place_of`] gave. The compiler would read it byte by byte, not knowing that
+/// the verifier asks for no alignment where the processor does not.
+#[inline(always)]
+fn word(place: usize) -> u32 {
+    let word: u64;
+    // SAFETY: a load of four bytes that `place_of` proved to lie inside the frame, which the verifier checks again; it
+    // needs no alignment, writes no memory and does not jump.
+    unsafe {
+        asm!("{word} = *(u32 *)({place} + 0)", word = out(reg) word, place = in(reg) place,
+            options(pure, readonly, nostack));
+    }
+    word as u32
 }
 
 /// The value of `key`, copied out.

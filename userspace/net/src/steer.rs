@@ -211,13 +211,13 @@ impl SteerProgram {
         )?;
         let added: Vec<_> = wanted.difference(&self.sources).copied().collect();
         let gone: Vec<_> = self.sources.difference(&wanted).copied().collect();
-        let mut trie: LpmTrie<&mut MapData, Plain<SourceKey>, u32> = self.map_mut(map::SOURCES)?;
+        let mut trie: LpmTrie<&mut MapData, [u32; 5], u32> = self.map_mut(map::SOURCES)?;
         for (key, bits) in added {
-            trie.insert(&Key::new(bits, Plain(key)), 1, 0)
+            trie.insert(&trie_key(key, bits), 1, 0)
                 .map_err(|source| SteerError::map(map::SOURCES, source))?;
         }
         for (key, bits) in gone {
-            trie.remove(&Key::new(bits, Plain(key)))
+            trie.remove(&trie_key(key, bits))
                 .map_err(|source| SteerError::map(map::SOURCES, source))?;
         }
         self.sources = wanted;
@@ -357,6 +357,12 @@ fn check_abi(ebpf: &Ebpf) -> Result<(), SteerError> {
     } else {
         Err(SteerError::Abi { found })
     }
+}
+
+/// The prefix as aya wants it.
+fn trie_key(key: SourceKey, bits: u32) -> Key<[u32; 5]> {
+    let key = key.trie_key(bits);
+    Key::new(key.prefix_len, key.data)
 }
 
 fn limit(what: &'static str, count: usize, limit: usize) -> Result<(), SteerError> {

@@ -30,29 +30,30 @@ pub(super) fn read<B: Bytes + ?Sized>(
 
 #[inline(always)]
 fn read_ipv4<B: Bytes + ?Sized>(bytes: &B, layout: &mut Layout) -> Result<Header, Verdict> {
-    let header: [u8; IPV4_LEN] = bytes
-        .array_at(layout.l3_offset as usize)
+    let [version, fragment, protocol, source, destination] = bytes
+        .words_at(layout.l3_offset as usize)
         .ok_or(Verdict::Kernel(PassReason::Unreadable))?;
-    if header[0] >> 4 != 4 {
+    let version = u32::from_be(version);
+    if version >> 28 != 4 {
         return Err(Verdict::Kernel(PassReason::Unreadable));
     }
     // More-fragments flag or an offset. The reserved bit says nothing about fragments.
-    if header[6] & 0x3f != 0 || header[7] != 0 {
+    if fragment & 0x3fff_u32.to_be() != 0 {
         return Err(Verdict::Kernel(PassReason::Fragment));
     }
-    if header[9] != PROTOCOL_UDP {
+    if protocol & 0x00ff_0000_u32.to_be() != ((PROTOCOL_UDP as u32) << 16).to_be() {
         return Err(Verdict::Kernel(PassReason::NotUdp));
     }
-    layout.source = Address::from_ipv4([header[12], header[13], header[14], header[15]]);
-    layout.destination = Address::from_ipv4([header[16], header[17], header[18], header[19]]);
-    let header_len = (header[0] & 0x0f) as usize * 4;
+    layout.source = Address::from_ipv4_word(source);
+    layout.destination = Address::from_ipv4_word(destination);
+    let header_len = (version >> 24 & 0x0f) as usize * 4;
     Ok(Header {
         header_len: if header_len < IPV4_LEN {
             None
         } else {
             Some(header_len)
         },
-        packet_len: u16::from_be_bytes([header[2], header[3]]) as usize,
+        packet_len: (version & 0xffff) as usize,
     })
 }
 
@@ -60,14 +61,15 @@ fn read_ipv4<B: Bytes + ?Sized>(bytes: &B, layout: &mut Layout) -> Result<Header
 fn read_ipv6<B: Bytes + ?Sized>(bytes: &B, layout: &mut Layout) -> Result<Header, Verdict> {
     let l3_offset = layout.l3_offset as usize;
     let unreadable = Verdict::Kernel(PassReason::Unreadable);
-    let fixed: [u8; 8] = bytes.array_at(l3_offset).ok_or(unreadable)?;
-    if fixed[0] >> 4 != 6 {
+    let [version, lengths] = bytes.words_at(l3_offset).ok_or(unreadable)?;
+    if u32::from_be(version) >> 28 != 6 {
         return Err(unreadable);
     }
+    let lengths = u32::from_be(lengths);
     layout.is_ipv6 = true;
-    layout.source = Address(bytes.array_at(l3_offset + 8).ok_or(unreadable)?);
-    layout.destination = Address(bytes.array_at(l3_offset + 24).ok_or(unreadable)?);
-    match fixed[6] {
+    layout.source = Address::from_words(bytes.words_at(l3_offset + 8).ok_or(unreadable)?);
+    layout.destination = Address::from_words(bytes.words_at(l3_offset + 24).ok_or(unreadable)?);
+    match (lengths >> 8) as u8 {
         PROTOCOL_UDP => {}
         44 => return Err(Verdict::Kernel(PassReason::Fragment)),
         // Hop-by-hop, routing, ESP, AH, destination options, mobility, HIP, shim6.
@@ -80,7 +82,7 @@ fn read_ipv6<B: Bytes + ?Sized>(bytes: &B, layout: &mut Layout) -> Result<Header
     }
     Ok(Header {
         header_len: Some(IPV6_LEN),
-        packet_len: IPV6_LEN + u16::from_be_bytes([fixed[4], fixed[5]]) as usize,
+        packet_len: IPV6_LEN + (lengths >> 16) as usize,
     })
 }
 
@@ -111,14 +113,21 @@ pub(super) fn check<B: Bytes + ?Sized>(bytes: &B, ip: &Header, layout: &Layout) 
 fn check_ipv4<B: Bytes + ?Sized>(bytes: &B, layout: &Layout) -> Result<(), Verdict> {
     let truncated = Verdict::Drop(DropReason::Truncated);
     let (l3_offset, l4_offset) = (layout.l3_offset as usize, layout.l4_offset as usize);
-    let header: [u8; IPV4_LEN] = bytes.array_at(l3_offset).ok_or(truncated)?;
-    let mut sum = Sum::new().add_bytes(&header);
+    // A sum may be made in any byte order, if it is that of the words: here it is compared with zero alone.
+    let [a, b, c, d, e] = bytes.words_at(l3_offset).ok_or(truncated)?;
+    let mut sum = Sum::new()
+        .add_word(a)
+        .add_word(b)
+        .add_word(c)
+        .add_word(d)
+        .add_word(e);
     let mut at = l3_offset + IPV4_LEN;
     for _ in 0..OPTION_WORDS_MAX {
         if at >= l4_offset {
             break;
         }
-        sum = sum.add_bytes(&bytes.array_at::<4>(at).ok_or(truncated)?);
+        let [word] = bytes.words_at(at).ok_or(truncated)?;
+        sum = sum.add_word(word);
         at += 4;
     }
     //= https://www.rfc-editor.org/rfc/rfc1122#section-3.2.1.2

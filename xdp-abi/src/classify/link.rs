@@ -6,11 +6,11 @@ use crate::verdict::{PassReason, Verdict};
 /// Reads the Ethernet header and up to two tags; the EtherType behind them.
 #[inline(always)]
 pub(super) fn read<B: Bytes + ?Sized>(bytes: &B, layout: &mut Layout) -> Result<u16, Verdict> {
-    let header: [u8; ETHERNET_LEN] = bytes.array_at(0).ok_or(UNREADABLE)?;
-    if header[0] & 1 == 1 {
+    let ethertype = bytes.be16_at(ETHERNET_LEN - 2).ok_or(UNREADABLE)?;
+    let [destination] = bytes.words_at(0).ok_or(UNREADABLE)?;
+    if destination & 0x0100_0000_u32.to_be() != 0 {
         return Err(Verdict::Kernel(PassReason::GroupAddressed));
     }
-    let ethertype = u16::from_be_bytes([header[12], header[13]]);
     layout.l3_offset = ETHERNET_LEN as u16;
     if !is_tag(ethertype) {
         return Ok(ethertype);
@@ -35,12 +35,12 @@ pub(super) fn read<B: Bytes + ?Sized>(bytes: &B, layout: &mut Layout) -> Result<
 /// The tag control information at `offset` and the EtherType behind it.
 #[inline(always)]
 fn tag<B: Bytes + ?Sized>(bytes: &B, offset: usize) -> Result<(u16, u16), Verdict> {
-    let [a, b, c, d] = bytes.array_at(offset).ok_or(UNREADABLE)?;
-    let control = u16::from_be_bytes([a, b]);
+    let tag = bytes.be32_at(offset).ok_or(UNREADABLE)?;
+    let control = (tag >> 16) as u16;
     if control & 0x0fff == 0x0fff {
         return Err(Verdict::Kernel(PassReason::VlanTags));
     }
-    Ok((control, u16::from_be_bytes([c, d])))
+    Ok((control, tag as u16))
 }
 
 #[inline(always)]

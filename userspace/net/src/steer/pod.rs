@@ -1,6 +1,6 @@
 //! The contract's types as aya's plain data.
 
-use trunkline_xdp_abi::map::{Config, Count, SourceKey};
+use trunkline_xdp_abi::map::{Config, Count};
 use trunkline_xdp_abi::{Address, Local};
 
 /// A value that is copied to and from a map byte for byte.
@@ -12,8 +12,6 @@ pub(super) struct Plain<T>(pub(super) T);
 unsafe impl aya::Pod for Plain<Address> {}
 // SAFETY: `Local` is `repr(C)` of u8 and u16 that fill its 24 bytes (asserted where it is defined), so no padding.
 unsafe impl aya::Pod for Plain<Local> {}
-// SAFETY: `SourceKey` is `repr(C)` of a byte and sixteen bytes, 17 in all (asserted), so no padding.
-unsafe impl aya::Pod for Plain<SourceKey> {}
 // SAFETY: `Config` is `repr(C)` of seventeen u32, 68 bytes (asserted), so no padding.
 unsafe impl aya::Pod for Plain<Config> {}
 // SAFETY: `Count` is `repr(C)` of two u64, 16 bytes (asserted), so no padding.
