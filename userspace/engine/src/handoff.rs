@@ -157,7 +157,7 @@ impl Handoff {
         }
     }
 
-    /// Takes at most `budget` parcels sent to this worker, in turn from each sender; returns how many.
+    /// Takes at most `budget` parcels sent to this worker, sender by sender; returns how many.
     pub fn take(&self, budget: usize, mut each: impl FnMut(&Parcel)) -> usize {
         let mut taken = 0;
         for from in (0..self.workers).filter(|&from| from != self.me) {

@@ -151,6 +151,7 @@ impl<L: Link> Worker<L> {
             relay: *self.relay.counters(),
             ports: self.ports.counts(),
             port_failures: self.port_failures,
+            parse_errors: self.parse_errors,
             link: self.links.main.counters(),
             kernel_link: self.links.kernel.as_ref().map(Link::counters),
             slots: self.links.main.slots(),

@@ -2,6 +2,7 @@
 
 use std::net::SocketAddr;
 
+use trunkline_call::report::CallCounters;
 use trunkline_media::{RelayVerdict, owner_of};
 use trunkline_net::{Frame, Link};
 use trunkline_sip::path::{Path, Transport};
@@ -155,30 +156,71 @@ impl<L: Link> Worker<L> {
 
     /// Gives one datagram to the calls. Whoever owns it is settled.
     fn on_sip(&mut self, now: Timestamp, zone: u8, layout: &Layout, frame: &[u8]) {
-        self.packets.consumed += 1;
-        let Some(payload) = frame.get(layout.payload()) else {
+        let Some(payload) = frame
+            .get(layout.payload())
+            .filter(|payload| !trunkline_sip::is_keepalive(payload))
+        else {
+            self.packets.consumed += 1;
             return;
         };
-        if trunkline_sip::is_keepalive(payload) {
-            return;
-        }
         let path = Path {
             zone,
             transport: Transport::Udp,
             local: SocketAddr::new(layout.destination.to_ip(), layout.destination_port),
             remote: SocketAddr::new(layout.source.to_ip(), layout.source_port),
         };
+        let before = Refused::of(self.calls.counters());
         match trunkline_sip::parse(payload) {
             Ok(message) if message.is_request() => {
                 self.with_calls(now, |calls, ctx| calls.on_request(ctx, &path, &message));
             }
             Ok(message) => self.with_calls(now, |calls, ctx| calls.on_response(ctx, &path, &message)),
-            Err(error) => self.with_calls(now, |calls, ctx| calls.on_malformed(ctx, &path, payload, &error)),
+            Err(error) => {
+                if let Some(count) = self.parse_errors.get_mut(error.kind as usize) {
+                    *count += 1;
+                }
+                self.with_calls(now, |calls, ctx| calls.on_malformed(ctx, &path, payload, &error));
+            }
+        }
+        match before.reason(Refused::of(self.calls.counters())) {
+            Some(reason) => self.packets.dropped(reason),
+            None => self.packets.consumed += 1,
         }
         if let Some(call) = self.actions.attributed() {
             self.trace
                 .record(now, call, Direction::Received, (path.local, path.remote), payload);
         }
         self.perform(now);
+    }
+}
+
+/// How many messages the calls have let fall without an answer.
+#[derive(Clone, Copy)]
+struct Refused {
+    malformed: u64,
+    unknown_source: u64,
+    stray: u64,
+}
+
+impl Refused {
+    fn of(counters: &CallCounters) -> Self {
+        Self {
+            malformed: counters.malformed - counters.malformed_answered,
+            unknown_source: counters.unknown_source,
+            stray: counters.stray_responses,
+        }
+    }
+
+    /// Why the message between the two counts was let fall, if it was.
+    fn reason(self, after: Self) -> Option<DropReason> {
+        if after.malformed > self.malformed {
+            Some(DropReason::SipMalformed)
+        } else if after.unknown_source > self.unknown_source {
+            Some(DropReason::SipUnknownSource)
+        } else if after.stray > self.stray {
+            Some(DropReason::SipNoTransaction)
+        } else {
+            None
+        }
     }
 }

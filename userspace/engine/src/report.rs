@@ -8,6 +8,7 @@ use hdrhistogram::Histogram;
 use trunkline_call::report::CallCounters;
 use trunkline_media::{PortCounts, RelayCounters};
 use trunkline_net::{LinkCounters, SlotLedger, clock};
+use trunkline_sip::ParseErrorKind;
 use trunkline_time::Timestamp;
 use trunkline_xdp_abi::verdict::DropReason;
 
@@ -30,6 +31,7 @@ impl WorkerReport {
             relay: RelayCounters::NONE,
             ports: PortCounts::default(),
             port_failures: 0,
+            parse_errors: [0; ParseErrorKind::COUNT],
             link: LinkCounters::default(),
             kernel_link: None,
             slots: SlotLedger::default(),
@@ -70,6 +72,8 @@ pub struct WorkerReport {
     pub ports: PortCounts,
     /// Media ports that the kernel would not open a socket for.
     pub port_failures: u64,
+    /// Datagrams that are not SIP, by `ParseErrorKind as usize`.
+    pub parse_errors: [u64; ParseErrorKind::COUNT],
     /// The main link.
     pub link: LinkCounters,
     /// The kernel's own sockets beside AF_XDP.

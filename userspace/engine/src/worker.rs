@@ -16,6 +16,7 @@ use trunkline_call::ctx::Ctx;
 use trunkline_media::{FlowTable, PortPool, PortRange, Relay};
 use trunkline_net::poll::Waiter;
 use trunkline_net::{Batch, Frame, Link, clock};
+use trunkline_sip::ParseErrorKind;
 use trunkline_sip::token::Entropy;
 use trunkline_time::Timestamp;
 use trunkline_xdp_abi::header::Layout;
@@ -133,6 +134,7 @@ pub struct Worker<L> {
     pub(crate) report_at: Timestamp,
     pub(crate) refreshing: usize,
     pub(crate) port_failures: u64,
+    pub(crate) parse_errors: [u64; ParseErrorKind::COUNT],
     batch: Option<Batch>,
     kernel_at: Timestamp,
 }
@@ -189,6 +191,7 @@ impl<L: Link> Worker<L> {
             report_at: now,
             refreshing: 0,
             port_failures: 0,
+            parse_errors: [0; ParseErrorKind::COUNT],
             batch: Some(Batch::new()),
             kernel_at: now,
         };
