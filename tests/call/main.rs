@@ -15,4 +15,5 @@ mod refusal;
 mod reinvite;
 mod relay;
 mod reliable;
+mod session;
 mod worker;

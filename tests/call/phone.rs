@@ -150,7 +150,14 @@ impl Phone {
         self.with_branch(method, cseq, &branch, fields, body)
     }
 
-    pub(crate) fn with_branch(&self, method: &str, cseq: u32, branch: &str, fields: &str, body: &str) -> String {
+    pub(crate) fn with_branch(
+        &self,
+        method: &str,
+        cseq: u32,
+        branch: &str,
+        fields: &str,
+        body: &str,
+    ) -> String {
         let mut text = format!(
             "{method} {} SIP/2.0\r\nVia: SIP/2.0/UDP {};branch={branch};rport\r\nMax-Forwards: 70\r\n\
              From: {}\r\nTo: {}\r\nCall-ID: {}\r\nCSeq: {cseq} {method}\r\nContact: <sip:me@{}>\r\n{fields}",
@@ -176,6 +183,12 @@ impl Phone {
     /// The ACK for a 2xx.
     pub(crate) fn ack(&mut self, body: &str) -> String {
         self.numbered("ACK", self.cseq, "", body)
+    }
+
+    /// The ACK for a failure of the newest INVITE, which belongs to its transaction.
+    pub fn ack_failure(&self) -> String {
+        let branch = format!("z9hG4bK-{}-{}", self.call_id.replace('@', "-"), self.branches);
+        self.with_branch("ACK", self.cseq, &branch, "", "")
     }
 
     /// Takes tag and target of a response.

@@ -192,21 +192,6 @@ fn an_update_changes_media_without_ack() {
 }
 
 #[test]
-fn a_session_refresh_crosses() {
-    let mut talk = talk(Edge::new());
-    let fields = "Supported: timer\r\nSession-Expires: 1800;refresher=uac\r\nMin-SE: 90\r\n";
-    talk.edge.receive(PBX, &talk.a.request("UPDATE", fields, ""));
-    let update = talk.edge.expect(CARRIER_A, "UPDATE ");
-    assert_eq!(update.must("Session-Expires"), "1800;refresher=uac");
-    let fields = "Require: timer\r\nSession-Expires: 1800;refresher=uac\r\n";
-    talk.edge
-        .receive(CARRIER_A, &talk.b.respond(&update, "200 OK", fields, ""));
-    let ok = talk.edge.expect(PBX, "SIP/2.0 200 ");
-    assert_eq!(ok.must("Session-Expires"), "1800;refresher=uac");
-    end(&mut talk);
-}
-
-#[test]
 fn a_dialog_that_the_other_side_has_lost_is_ended() {
     let mut talk = talk(Edge::new());
     talk.edge.receive(PBX, &talk.a.invite(&sdp("10.0.0.20", 4000)));

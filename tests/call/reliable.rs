@@ -66,7 +66,7 @@ fn answer_and_end(mut edge: Edge, mut a: Phone, b: Phone, invite: Msg) {
 fn the_caller_acknowledges_from_end_to_end() {
     let fields = "Supported: 100rel\r\n";
     let (mut edge, mut a, b, invite) = ringing(Edge::new(), fields, &sdp("10.0.0.20", 4000));
-    assert_eq!(invite.must("Supported"), "100rel");
+    assert_eq!(invite.must("Supported"), "timer, 100rel");
     assert!(invite.header("Require").is_none());
     let early = sdp("203.0.113.30", 6000);
     edge.receive(CARRIER_A, &reliable(&b, &invite, "183 Progress", 7, &early));
@@ -116,7 +116,7 @@ fn a_caller_without_100rel_gets_none_and_the_callee_is_not_offered_it() {
 fn the_edge_acknowledges_where_the_trunk_says_so() {
     let edge = edge_with(Reliability::Terminated);
     let (mut edge, mut a, b, invite) = ringing(edge, "", &sdp("10.0.0.20", 4000));
-    assert_eq!(invite.must("Supported"), "100rel");
+    assert_eq!(invite.must("Supported"), "timer, 100rel");
     let early = sdp("203.0.113.30", 6000);
     let progress = reliable(&b, &invite, "183 Progress", 40, &early);
     edge.receive(CARRIER_A, &progress);

@@ -37,6 +37,7 @@ pub(crate) mod options;
 pub(crate) mod prack;
 pub(crate) mod provisional;
 pub(crate) mod record;
+pub(crate) mod refresh;
 pub(crate) mod refusal;
 pub(crate) mod reinvite;
 
@@ -75,6 +76,8 @@ pub(crate) enum CallTimer {
     Unacked(Side, u32),
     /// A reliable provisional response with this RSeq waits for its PRACK.
     Reliable(u32),
+    /// The session of this side is to be refreshed, or expires.
+    Session(Side),
 }
 
 /// What a client transaction belongs to, packed into its 64-bit user value.
@@ -86,6 +89,8 @@ pub(crate) enum User {
     Relay(CallRef),
     /// A BYE.
     Bye(CallRef),
+    /// A session refresh.
+    Refresh(CallRef),
     /// A probe of a trunk's peer.
     Probe(TrunkId, u16),
     /// Nobody waits for it.
@@ -104,6 +109,7 @@ impl User {
             Self::Attempt(at, number) => 1 << KIND_SHIFT | u64::from(number & 31) << ATTEMPT_SHIFT | call(at),
             Self::Relay(at) => 2 << KIND_SHIFT | call(at),
             Self::Bye(at) => 3 << KIND_SHIFT | call(at),
+            Self::Refresh(at) => 5 << KIND_SHIFT | call(at),
             Self::Probe(trunk, peer) => 4 << KIND_SHIFT | u64::from(trunk) << 16 | u64::from(peer),
         }
     }
@@ -117,6 +123,7 @@ impl User {
             1 => Self::Attempt(at, (value >> ATTEMPT_SHIFT) as u32 & 31),
             2 => Self::Relay(at),
             3 => Self::Bye(at),
+            5 => Self::Refresh(at),
             4 => Self::Probe((value >> 16) as u16, value as u16),
             _ => Self::Nobody,
         }
@@ -125,7 +132,7 @@ impl User {
     /// The call, if it is one of a call's.
     pub(crate) fn call(self) -> Option<CallRef> {
         match self {
-            Self::Attempt(at, _) | Self::Relay(at) | Self::Bye(at) => Some(at),
+            Self::Attempt(at, _) | Self::Relay(at) | Self::Bye(at) | Self::Refresh(at) => Some(at),
             Self::Probe(..) | Self::Nobody => None,
         }
     }
@@ -402,6 +409,7 @@ mod tests {
             ),
             User::Relay(at),
             User::Bye(at),
+            User::Refresh(at),
             User::Probe(65_535, 65_535),
         ] {
             assert_eq!(User::unpack(user.pack()), user);

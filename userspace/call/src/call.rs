@@ -99,6 +99,8 @@ pub(crate) struct Call {
     /// A 2xx of the callee that waits for a PRACK of the caller.
     pub(crate) held_success: Option<Box<[u8]>>,
     pub(crate) relays: Vec<Relay>,
+    /// A session refresh of ours under way.
+    pub(crate) refresh: Option<Refresh>,
     /// BYEs under way.
     pub(crate) byes: u32,
     /// Whether the source trunk has counted this call.
@@ -149,10 +151,19 @@ pub(crate) struct Attempt {
     pub(crate) settled: bool,
     /// Tags of forks whose 2xx came too late and were ended; a repeated 2xx is acknowledged again.
     pub(crate) forks: Vec<Fork>,
-    /// Who acknowledges reliable provisional responses.
-    pub(crate) reliable: Reliability,
+    pub(crate) terms: Terms,
     /// Early dialogs of callees that sent a reliable provisional response.
     pub(crate) early: Vec<Early>,
+}
+
+/// On which terms the INVITE of an attempt is sent.
+#[derive(Debug)]
+pub(crate) struct Terms {
+    pub(crate) number: u32,
+    /// Who acknowledges reliable provisional responses.
+    pub(crate) reliable: Reliability,
+    /// The shortest session interval that the peer takes, as far as it has said so; seconds.
+    pub(crate) min_secs: u32,
 }
 
 /// An early dialog of an attempt.
@@ -168,6 +179,13 @@ pub(crate) struct Early {
 pub(crate) struct Fork {
     pub(crate) tag: Box<[u8]>,
     pub(crate) ack: Option<(Path, Box<[u8]>)>,
+}
+
+/// A session refresh of ours.
+#[derive(Debug)]
+pub(crate) struct Refresh {
+    pub(crate) side: Side,
+    pub(crate) client: ClientKey,
 }
 
 /// One in-dialog request on its way from one side to the other.

@@ -226,7 +226,9 @@ fn class_of(name: Name, bytes: &[u8]) -> Class {
         | Name::Server
         | Name::Timestamp
         | Name::RSeq
-        | Name::RAck => Class::Ours,
+        | Name::RAck
+        | Name::SessionExpires
+        | Name::MinSe => Class::Ours,
         Name::PAssertedIdentity | Name::PPreferredIdentity | Name::RemotePartyId | Name::Diversion => {
             Class::Identity
         }

@@ -12,6 +12,7 @@ use trunkline_sip::uri::Uri;
 
 use crate::header_policy::Secrets;
 use crate::plan::{Trunk, TrunkId};
+use crate::session::Session;
 
 /// Max-Forwards of a request that begins here.
 pub(crate) const MAX_FORWARDS: u8 = 70;
@@ -57,6 +58,10 @@ pub(crate) struct Leg {
     pub(crate) owed_bye: Option<String>,
     /// Our INVITE under way.
     pub(crate) client: Option<ClientKey>,
+    /// The session timer, if there is one.
+    pub(crate) session: Option<Session>,
+    /// Whether the peer takes UPDATE.
+    pub(crate) takes_update: bool,
     /// The peer's addresses, which must not cross.
     pub(crate) secrets: Secrets,
 }

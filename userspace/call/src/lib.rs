@@ -27,4 +27,5 @@ pub mod plan;
 mod probe;
 pub mod report;
 pub mod route;
+mod session;
 pub mod trunk;

@@ -13,13 +13,14 @@ use trunkline_media::{FlowId, LatchPolicy, PortPair, Prefix};
 use trunkline_sip::path::Path;
 use trunkline_sip::sdp::{self, Edits, Identity, MediaDescription, MediaEdit, SessionDescription};
 
-use crate::action::Action;
 use crate::call::Side;
 use crate::cdr::MediaTotals;
 use crate::ctx::Ctx;
 use crate::plan::{RoutePlan, TrunkId};
+use ports::{give_back, take};
 
 pub(crate) mod flows;
+mod ports;
 
 /// Most media descriptions of one call that are relayed; further ones are refused with port 0.
 pub(crate) const STREAMS_MAX: usize = 4;
@@ -63,6 +64,8 @@ pub(super) struct End {
     session_id: u64,
     version: u64,
     fingerprint: u64,
+    /// The description that this side was told last and that was agreed on.
+    told: Vec<u8>,
 }
 
 /// One media description.
@@ -92,6 +95,8 @@ pub(super) struct Remote {
 struct Offer {
     from: Side,
     remotes: Vec<Remote>,
+    /// What the other side saw of it.
+    edited: Vec<u8>,
 }
 
 impl MediaPlan {
@@ -141,7 +146,11 @@ impl MediaPlan {
             }
         }
         let edited = self.edit(from, body, codecs, &remotes)?;
-        self.offer = Some(Offer { from, remotes });
+        self.offer = Some(Offer {
+            from,
+            remotes,
+            edited: edited.clone(),
+        });
         Ok(edited)
     }
 
@@ -177,6 +186,12 @@ impl MediaPlan {
                 Side::B => (stream.a_remote, stream.b_remote) = (offered, answered),
             }
         }
+        let (offerer, answerer) = match from {
+            Side::A => (&mut self.b, &mut self.a),
+            Side::B => (&mut self.a, &mut self.b),
+        };
+        offerer.told.clone_from(&edited);
+        answerer.told.clone_from(&offer.edited);
         self.offer = Some(offer);
         self.codec = codec_of(&description).unwrap_or_else(|| core::mem::take(&mut self.codec));
         if self.apply(ctx) {
@@ -194,6 +209,14 @@ impl MediaPlan {
     /// Whether an offer waits for its answer, and whose it is.
     pub(crate) fn offer_from(&self) -> Option<Side> {
         self.offer.as_ref().map(|o| o.from)
+    }
+
+    /// The description that one side was told last and that was agreed on; empty if there is none.
+    pub(crate) fn last_towards(&self, side: Side) -> &[u8] {
+        match side {
+            Side::A => &self.a.told,
+            Side::B => &self.b.told,
+        }
     }
 
     /// Whether one side has put the other on hold.
@@ -304,6 +327,7 @@ impl End {
             session_id: session_id >> 2,
             version: 0,
             fingerprint: 0,
+            told: Vec::new(),
         }
     }
 
@@ -364,25 +388,4 @@ fn codec_of(description: &SessionDescription<'_>) -> Option<String> {
         .find(|m| m.is_audio() && m.port() != 0)?;
     let map = audio.payload_types().next().and_then(|p| audio.rtpmap(p))?;
     core::str::from_utf8(map.encoding).ok().map(String::from)
-}
-
-fn take(ctx: &mut Ctx<'_>, end: &End) -> Option<PortPair> {
-    let pair = ctx
-        .ports
-        .take_pair_on(ctx.now, end.zone, end.address)
-        .or_else(|| ctx.ports.take_pair(ctx.now, end.zone, end.address.is_ipv6()))?;
-    ctx.out
-        .push(Action::OpenPort(SocketAddr::new(pair.address, pair.rtp)));
-    ctx.out
-        .push(Action::OpenPort(SocketAddr::new(pair.address, pair.rtcp())));
-    Some(pair)
-}
-
-fn give_back(ctx: &mut Ctx<'_>, pair: Option<PortPair>) {
-    let Some(pair) = pair else { return };
-    ctx.out
-        .push(Action::ClosePort(SocketAddr::new(pair.address, pair.rtp)));
-    ctx.out
-        .push(Action::ClosePort(SocketAddr::new(pair.address, pair.rtcp())));
-    ctx.ports.give_back(ctx.now, pair);
 }

@@ -200,6 +200,10 @@ pub struct CallCounters {
     pub glare: u64,
     /// Forked answers that were acknowledged and ended at once.
     pub forked_answers: u64,
+    /// Session refreshes sent.
+    pub sessions_refreshed: u64,
+    /// Calls ended since a session was not refreshed.
+    pub sessions_expired: u64,
     /// OPTIONS probes sent.
     pub probes: u64,
     /// OPTIONS probes without a good answer.

@@ -9,13 +9,14 @@ use trunkline_sip::transaction::TimerValues;
 use trunkline_sip::{Class, Message, Status};
 
 use super::record::Ending;
-use super::{Core, ack, bye, cancel, failover, provisional, record, refusal};
+use super::{Core, ack, bye, cancel, failover, provisional, record, refresh, refusal};
 use crate::call::{Attempt, AttemptState, Call, Early, Failure, Fork, Side};
 use crate::cdr::EndedBy;
 use crate::ctx::Ctx;
 use crate::leg::{Leg, Unacked};
 use crate::media_plan::MediaError;
 use crate::report::{CallPhase, SETUPS_MAX};
+use crate::session::Granted;
 
 /// A response to the INVITE of attempt `number`.
 pub(crate) fn on_response(
@@ -32,6 +33,7 @@ pub(crate) fn on_response(
     }
     if let Some(leg) = call.leg_mut(Side::B) {
         leg.secrets.learn(message);
+        refresh::note_allow(leg, message);
     }
     match status.class() {
         Class::Provisional => provisional::on_response(core, ctx, call, status, message),
@@ -171,6 +173,12 @@ fn connect(
             ack::send(core, ctx, leg, plan.trunk(leg.trunk), None);
         }
     }
+    let granted = trunkline_sip::parse(&call.request).ok().and_then(|request| {
+        let trunk = plan.trunk(call.a.trunk)?;
+        Granted::to_request(trunk.sip.session, &request)
+    });
+    refresh::start(core, ctx, call, Side::A, granted);
+    refresh::start(core, ctx, call, Side::B, Granted::by_response(message));
     call.request = Box::default();
     core.counters.calls_answered += 1;
     let setup = call

@@ -1,22 +1,26 @@
 //! One attempt: the INVITE towards one peer.
 
 use alloc::string::String;
+use alloc::sync::Arc;
 use alloc::vec::Vec;
 use trunkline_sip::path::Path;
 use trunkline_sip::token::{self, TokenText};
+use trunkline_sip::transaction::ClientKey;
 use trunkline_sip::write::{Overflow, Writer};
 use trunkline_sip::{Message, Method, Name};
+use trunkline_time::TimerKey;
 
 use super::{CallTimer, Core, Timer, User, finish, prack};
-use crate::call::{Attempt, AttemptState, Call, Failure, Side};
+use crate::call::{Attempt, AttemptState, Call, Failure, Side, Terms};
 use crate::ctx::Ctx;
 use crate::header_policy::{self, Crossing, Secrets};
 use crate::leg::{ALLOW, Leg, MAX_FORWARDS};
 use crate::media_plan::MediaError;
 use crate::number;
-use crate::plan::{Reliability, Trunk};
+use crate::plan::{Reliability, SessionPolicy, Trunk};
 use crate::probe;
 use crate::route::Target;
+use crate::session;
 
 const NO_ROOM: Failure = Failure {
     status: 503,
@@ -64,13 +68,9 @@ fn send_invite(
 ) -> Result<(), Failure> {
     call.media
         .aim_b(&call.plan, target.trunk, &path, ctx.entropy.next_u64());
-    let offer = match message
-        .sdp()
-        .map(|body| call.media.offer(ctx, Side::A, body, &trunk.codecs))
-    {
-        None => None,
-        Some(Ok(edited)) => Some(edited),
-        Some(Err(error)) => {
+    let offer = match offer_of(ctx, call, trunk, message) {
+        Ok(offer) => offer,
+        Err(error) => {
             call.media.close_side_b(ctx);
             return Err(refusal_of(core, error));
         }
@@ -78,30 +78,19 @@ fn send_invite(
     let leg = leg_b(ctx, call, target, trunk, path);
     let number = call.attempts_made + 1;
     let reliable = prack::mode(trunk.sip.reliable, message);
-    let user = User::Attempt(call.at, number);
-    let client = core.start(ctx, Method::Invite, &path, user, |branch, buffer| {
-        let mut writer = Writer::new(buffer);
-        begin_invite(call, &leg, trunk, branch, message, &mut writer);
-        write_extensions(message, reliable, &mut writer);
-        end_invite(call, &leg, trunk, message, offer.as_deref(), &mut writer)
-    });
+    let terms = Terms {
+        number,
+        reliable,
+        min_secs: 0,
+    };
+    let client = start(core, ctx, call, &leg, trunk, &terms, message, offer.as_deref());
     let Some(client) = client else {
         call.media.close_side_b(ctx);
         return Err(NO_ROOM);
     };
     core.counters.attempts += 1;
     call.attempts_made = number;
-    // Where nothing else could be tried, only timer B ends the wait.
-    let may_go_on = call.failover_on.timeout && call.next_target < call.targets.len();
-    let timer = may_go_on
-        .then(|| {
-            core.arm(
-                ctx,
-                call.plan.attempt_timeout,
-                Timer::Call(call.at, CallTimer::Attempt(number)),
-            )
-        })
-        .flatten();
+    let timer = arm(core, ctx, call, number);
     call.attempt = Some(Attempt {
         number,
         target,
@@ -115,10 +104,85 @@ fn send_invite(
         timer,
         settled: false,
         forks: Vec::new(),
-        reliable,
+        terms,
         early: Vec::new(),
     });
     Ok(())
+}
+
+/// Where nothing else could be tried, only timer B ends the wait for a first response.
+fn arm(core: &mut Core, ctx: &Ctx<'_>, call: &Call, number: u32) -> Option<TimerKey> {
+    let may_go_on = call.failover_on.timeout && call.next_target < call.targets.len();
+    let timer = Timer::Call(call.at, CallTimer::Attempt(number));
+    may_go_on
+        .then(|| core.arm(ctx, call.plan.attempt_timeout, timer))
+        .flatten()
+}
+
+#[expect(clippy::too_many_arguments, reason = "plain facts of one request")]
+fn start(
+    core: &mut Core,
+    ctx: &mut Ctx<'_>,
+    call: &Call,
+    leg: &Leg,
+    trunk: &Trunk,
+    terms: &Terms,
+    message: &Message<'_>,
+    offer: Option<&[u8]>,
+) -> Option<ClientKey> {
+    let user = User::Attempt(call.at, terms.number);
+    core.start(ctx, Method::Invite, &leg.path, user, |branch, buffer| {
+        let mut writer = Writer::new(buffer);
+        begin_invite(call, leg, trunk, branch, message, &mut writer);
+        write_extensions(message, terms, trunk.sip.session, &mut writer);
+        end_invite(call, leg, trunk, message, offer, &mut writer)
+    })
+}
+
+/// Sends the INVITE of the present attempt once more, with what the peer has asked for. False if that cannot be.
+//= https://www.rfc-editor.org/rfc/rfc3261#section-8.1.3.5
+//# This new request constitutes a new transaction and
+//# SHOULD have the same value of the Call-ID, To, and From of the
+//# previous request, but the CSeq should contain a new sequence number
+//# that is one higher than the previous.
+pub(crate) fn again(core: &mut Core, ctx: &mut Ctx<'_>, call: &mut Call) -> bool {
+    let Some(mut attempt) = call.attempt.take() else {
+        return false;
+    };
+    let plan = Arc::clone(&call.plan);
+    let request = core::mem::take(&mut call.request);
+    let client = match (trunkline_sip::parse(&request), plan.trunk(attempt.target.trunk)) {
+        (Ok(message), Some(trunk)) => {
+            attempt.leg.invite_cseq += 1;
+            offer_of(ctx, call, trunk, &message).ok().and_then(|offer| {
+                let (leg, terms) = (&attempt.leg, &attempt.terms);
+                start(core, ctx, call, leg, trunk, terms, &message, offer.as_deref())
+            })
+        }
+        _ => None,
+    };
+    call.request = request;
+    if client.is_some() {
+        core.disarm(&mut attempt.timer);
+        attempt.timer = arm(core, ctx, call, attempt.terms.number);
+        attempt.leg.client = client;
+        attempt.state = AttemptState::Calling;
+        attempt.early.clear();
+    }
+    call.attempt = Some(attempt);
+    client.is_some()
+}
+
+fn offer_of(
+    ctx: &mut Ctx<'_>,
+    call: &mut Call,
+    trunk: &Trunk,
+    message: &Message<'_>,
+) -> Result<Option<Vec<u8>>, MediaError> {
+    let offered = message.sdp();
+    offered
+        .map(|body| call.media.offer(ctx, Side::A, body, &trunk.codecs))
+        .transpose()
 }
 
 fn refusal_of(core: &mut Core, error: MediaError) -> Failure {
@@ -159,6 +223,8 @@ fn leg_b(ctx: &mut Ctx<'_>, call: &Call, target: Target, trunk: &Trunk, path: Pa
         unacked: None,
         owed_bye: None,
         client: None,
+        session: None,
+        takes_update: false,
         secrets: Secrets::of_peer(trunk, path.local.ip(), path.remote.ip()),
     }
 }
@@ -221,17 +287,15 @@ fn begin_invite(
     writer.field(b"Allow", ALLOW);
 }
 
-fn write_extensions(message: &Message<'_>, reliable: Reliability, writer: &mut Writer<'_>) {
-    let has_timer = message.lists(Name::Supported, b"timer") || message.lists(Name::Require, b"timer");
-    if has_timer {
-        writer.field(b"Supported", b"timer");
-    }
-    if message.lists(Name::Require, b"timer") {
-        writer.field(b"Require", b"timer");
-    }
-    if reliable != Reliability::Off {
-        writer.field(b"Supported", b"100rel");
-    }
+fn write_extensions(message: &Message<'_>, terms: &Terms, policy: SessionPolicy, writer: &mut Writer<'_>) {
+    let reliable = terms.reliable;
+    match (policy.expires_secs != 0, reliable != Reliability::Off) {
+        (true, true) => writer.field(b"Supported", b"timer, 100rel"),
+        (true, false) => writer.field(b"Supported", b"timer"),
+        (false, true) => writer.field(b"Supported", b"100rel"),
+        (false, false) => writer,
+    };
+    session::write_invite(policy, terms.min_secs, writer);
     if reliable == Reliability::Relayed && prack::is_listed(message, Name::Require) {
         writer.field(b"Require", b"100rel");
     }

@@ -177,9 +177,11 @@ pub(crate) fn end_late_answer(
     }
 }
 
-/// The client transaction of a given-up attempt is over, or has taken too long.
-pub(crate) fn on_ended(core: &mut Core, call: &mut Call, number: u32) {
-    if let Some(place) = call.former.iter().position(|a| a.number == number) {
+/// The client transaction `ended` of a given-up attempt is over, or (`None`) has taken too long.
+pub(crate) fn on_ended(core: &mut Core, call: &mut Call, number: u32, ended: Option<ClientKey>) {
+    // An INVITE that was sent again with more in it has an older transaction, whose end means nothing.
+    let is_it = |a: &Attempt| a.number == number && (ended.is_none() || a.leg.client == ended);
+    if let Some(place) = call.former.iter().position(is_it) {
         let attempt = call.former.swap_remove(place);
         if let Some(client) = attempt.leg.client {
             core.layer.abandon_client(client);

@@ -6,16 +6,20 @@ use core::time::Duration;
 use trunkline_sip::{Class, Message, Method, Name, Status};
 
 use super::record::{self, Ending};
-use super::{Core, attempt, cancel, in_dialog, refusal};
+use super::{Core, attempt, cancel, in_dialog, refresh, refusal};
 use crate::admission;
 use crate::call::{Attempt, AttemptState, Call, Failure};
 use crate::cdr::EndedBy;
 use crate::ctx::Ctx;
 use crate::report::CallPhase;
+use crate::session;
 use crate::trunk::Direction;
 
 /// Longest time that a peer may ask to be left alone.
 pub(crate) const RETRY_AFTER_MAX_SECS: u32 = 300;
+
+/// Longest session interval that a peer may demand: a day.
+const SESSION_MAX_SECS: u32 = 86_400;
 
 /// How long a peer that did not answer an INVITE is left alone, if no probes watch it.
 const SILENCE_HOLD_OFF: Duration = Duration::from_secs(30);
@@ -66,6 +70,12 @@ pub(crate) fn on_failure(
     status: Status,
     message: &Message<'_>,
 ) {
+    if status == Status::SESSION_INTERVAL_TOO_SMALL
+        && call.attempt.as_mut().is_some_and(|a| takes_longer(a, message))
+        && attempt::again(core, ctx, call)
+    {
+        return;
+    }
     let Some(mut failed) = call.attempt.take() else {
         return;
     };
@@ -95,6 +105,19 @@ pub(crate) fn on_failure(
     refusal::reject(core, ctx, call, &failure, &crossing);
     record::attempt(core, ctx, call, &mut failed, ending, true);
     end(core, ctx, call);
+}
+
+/// Notes the session interval that a 422 demands. False if that is nothing new.
+//= https://www.rfc-editor.org/rfc/rfc4028#section-7.3
+//# If the response to the initial request is a 422 (Session Interval Too
+//# Small) response message, the UAC MAY retry the request.
+fn takes_longer(attempt: &mut Attempt, message: &Message<'_>) -> bool {
+    let demanded = session::demanded(message).filter(|secs| (1..=SESSION_MAX_SECS).contains(secs));
+    let is_new = demanded.is_some_and(|secs| secs > attempt.terms.min_secs);
+    if is_new {
+        attempt.terms.min_secs = demanded.unwrap_or_default();
+    }
+    is_new
 }
 
 /// The present attempt got no response in time, or rang for too long.
@@ -203,6 +226,10 @@ pub(crate) fn end(core: &mut Core, ctx: &mut Ctx<'_>, call: &mut Call) {
         core.counters.calls_ended += 1;
     }
     in_dialog::drop_relays(core, ctx, call);
+    refresh::stop(core, &mut call.a);
+    if let Some(attempt) = call.attempt.as_mut() {
+        refresh::stop(core, &mut attempt.leg);
+    }
     call.media.close(ctx);
     if core::mem::take(&mut call.admitted)
         && let Some(trunk) = call.plan.trunk(call.a.trunk)
@@ -225,7 +252,7 @@ fn towards_caller(status: Status) -> Status {
         // Redirection is not followed, and a contact of the other side is not shown.
         300..=399 => Status::TEMPORARILY_UNAVAILABLE,
         // Credentials are between us and the peer.
-        401 | 407 => Status::SERVER_INTERNAL_ERROR,
+        401 | 407 | 422 => Status::SERVER_INTERNAL_ERROR,
         //= https://www.rfc-editor.org/rfc/rfc3261#section-16.7
         //# A proxy which receives a 503 (Service Unavailable) response
         //# SHOULD NOT forward it upstream unless it can determine that any
@@ -269,7 +296,7 @@ fn crossing_fields(failed: &Attempt, status: Status, message: &Message<'_>) -> V
     }
     for field in message.fields() {
         let wanted = match field.name {
-            Name::Reason | Name::MinSe => true,
+            Name::Reason => true,
             Name::RetryAfter => status != Status::SERVICE_UNAVAILABLE,
             _ => false,
         };

@@ -8,13 +8,14 @@ use trunkline_sip::write::Writer;
 use trunkline_sip::{Message, Method, Status};
 
 use super::record::Ending;
-use super::{Asked, Core, User, bye, finish, invite, prack, refusal, reinvite};
+use super::{Asked, Core, User, bye, finish, invite, prack, refresh, refusal, reinvite};
 use crate::call::{Call, RELAYS_MAX, Relay, Side};
 use crate::cdr::EndedBy;
 use crate::ctx::Ctx;
 use crate::header_policy::{self, Crossing, Secrets};
 use crate::leg::{ALLOW, Leg};
 use crate::report::CallPhase;
+use crate::session::Granted;
 
 /// A request of the dialog on `side`; not an ACK.
 pub(crate) fn on_request(
@@ -26,6 +27,7 @@ pub(crate) fn on_request(
 ) {
     if let Some(leg) = call.leg_mut(side) {
         leg.secrets.learn(asked.message);
+        refresh::note_allow(leg, asked.message);
     }
     let order = call
         .leg_mut(side)
@@ -171,8 +173,8 @@ fn write_fields(
         writer.field(b"Contact", leg.contact().as_bytes());
         writer.field(b"Allow", ALLOW);
         writer.field(b"Supported", b"timer");
-        if message.lists(trunkline_sip::Name::Require, b"timer") {
-            writer.field(b"Require", b"timer");
+        if let Some(session) = &leg.session {
+            session.granted.write_request(writer);
         }
     }
     header_policy::cross(message, secrets, crossing, writer);
@@ -286,6 +288,9 @@ pub(crate) fn answer_relayed(
         let mut writer = trunkline_sip::write::response(&request, source, status, b"", None, buffer);
         if status.is_success() && matches!(relay.method, Method::Invite | Method::Update) {
             invite::dialog_fields(&mut writer, &request, leg);
+            if let Some(granted) = Granted::to_request(to.sip.session, &request) {
+                granted.write_answer(&mut writer);
+            }
         }
         if let Some(response) = response {
             header_policy::cross(response, &other.secrets, &crossing, &mut writer);

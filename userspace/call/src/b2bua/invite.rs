@@ -24,6 +24,7 @@ use crate::number::{self, E164};
 use crate::plan::{Trunk, TrunkId};
 use crate::report::CallPhase;
 use crate::route::{self, Selection};
+use crate::session;
 use crate::trunk::Direction;
 
 /// What routing found out about an INVITE.
@@ -45,7 +46,7 @@ pub(crate) fn on_invite(
     let plan = Arc::clone(ctx.plan);
     let trunk = plan.trunk(from)?;
     let mut facts = facts_of(ctx, asked.message);
-    let routed = check(core, asked)
+    let routed = check(core, asked, trunk)
         .and_then(|()| route_call(core, ctx, asked, from, trunk, &mut facts))
         .and_then(|(selection, bps)| admit(core, ctx, trunk, bps).map(|()| (selection, bps)));
     let (selection, bandwidth_bps) = match routed {
@@ -81,7 +82,7 @@ pub(crate) fn on_invite(
 }
 
 /// What can be refused without knowing the number.
-fn check(core: &mut Core, asked: &Asked<'_, '_>) -> Result<(), Refusal> {
+fn check(core: &mut Core, asked: &Asked<'_, '_>, trunk: &Trunk) -> Result<(), Refusal> {
     let message = asked.message;
     if is_loop(message, asked) {
         core.counters.loops += 1;
@@ -94,6 +95,10 @@ fn check(core: &mut Core, asked: &Asked<'_, '_>) -> Result<(), Refusal> {
     if refusal::unsupported(message).next().is_some() {
         core.counters.bad_extension += 1;
         return Err(Refusal::new(Status::BAD_EXTENSION));
+    }
+    let session = trunk.sip.session;
+    if session::is_too_short(session, message) {
+        return Err(Refusal::too_short(session.min_secs));
     }
     if message.contact().is_none() {
         return Err(Refusal::new(Status::BAD_REQUEST));
@@ -235,6 +240,7 @@ fn begin(
         reliable: Reliable::new(asked.message.cseq().number),
         held_success: None,
         relays: Vec::new(),
+        refresh: None,
         byes: 0,
         admitted: true,
         failure: Failure {
@@ -262,6 +268,8 @@ fn leg_a(ctx: &mut Ctx<'_>, asked: &Asked<'_, '_>, trunk: &Trunk, token: Token, 
         unacked: None,
         owed_bye: None,
         client: None,
+        session: None,
+        takes_update: message.lists(Name::Allow, b"UPDATE"),
         secrets: Secrets::of(message, trunk, asked.path.local.ip(), asked.path.remote.ip()),
     })
 }

@@ -16,6 +16,7 @@ use crate::ctx::Ctx;
 use crate::header_policy::{self, Crossing};
 use crate::plan::Reliability;
 use crate::report::CallPhase;
+use crate::session::Granted;
 
 /// A provisional response to the INVITE of the present attempt.
 pub(crate) fn on_response(
@@ -33,7 +34,7 @@ pub(crate) fn on_response(
     if rseq.is_some_and(|rseq| !prack::is_in_turn(attempt, message, rseq)) {
         return;
     }
-    let mode = attempt.reliable;
+    let mode = attempt.terms.reliable;
     let is_shown = matches!(status.code(), 180..=183);
     let origin = rseq.map(|rseq| Origin {
         tag: message.to().tag().unwrap_or_default().into(),
@@ -144,8 +145,8 @@ fn write(
     let tag = Some(call.a.local_tag.as_bytes());
     let mut writer: Writer<'_> = trunkline_sip::write::response(&request, source, status, b"", tag, buffer);
     invite::dialog_fields(&mut writer, &request, &call.a);
-    if status.is_success() && message.lists(Name::Require, b"timer") {
-        writer.field(b"Require", b"timer");
+    if let Some(granted) = Granted::to_request(to.sip.session, &request).filter(|_| status.is_success()) {
+        granted.write_answer(&mut writer);
     }
     if let Some(rseq) = rseq {
         //= https://www.rfc-editor.org/rfc/rfc3262#section-3

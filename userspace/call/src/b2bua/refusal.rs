@@ -20,6 +20,8 @@ pub(crate) struct Refusal {
     /// `text` of a Reason header; empty = none.
     text: &'static str,
     retry_after: bool,
+    /// Min-SE; 0 = none.
+    min_secs: u32,
 }
 
 impl Refusal {
@@ -28,6 +30,15 @@ impl Refusal {
             status,
             text: "",
             retry_after: false,
+            min_secs: 0,
+        }
+    }
+
+    /// 422, with the shortest session interval that we take.
+    pub(crate) fn too_short(min_secs: u32) -> Self {
+        Self {
+            min_secs,
+            ..Self::new(Status::SESSION_INTERVAL_TOO_SMALL)
         }
     }
 
@@ -36,6 +47,7 @@ impl Refusal {
             status: Status::SERVICE_UNAVAILABLE,
             text,
             retry_after: true,
+            min_secs: 0,
         }
     }
 }
@@ -64,6 +76,7 @@ pub(crate) fn limit_text(limit: Limit) -> &'static str {
 pub(crate) fn refuse(core: &mut Core, ctx: &mut Ctx<'_>, asked: &Asked<'_, '_>, refusal: &Refusal) {
     let reason = reason_value(refusal.status.code(), refusal.text);
     let retry_after = alloc::format!("{}", admission::RETRY_AFTER_SECS);
+    let min_secs = alloc::format!("{}", refusal.min_secs);
     let missing: Vec<u8> = unsupported(asked.message).collect::<Vec<_>>().join(&b", "[..]);
     let mut fields: Vec<(&[u8], &[u8])> = Vec::new();
     if !refusal.text.is_empty() {
@@ -71,6 +84,12 @@ pub(crate) fn refuse(core: &mut Core, ctx: &mut Ctx<'_>, asked: &Asked<'_, '_>, 
     }
     if refusal.retry_after {
         fields.push((b"Retry-After", retry_after.as_bytes()));
+    }
+    //= https://www.rfc-editor.org/rfc/rfc4028#section-6
+    //# The 422 response MUST contain a Min-SE header field with the minimum
+    //# timer for that server.
+    if refusal.min_secs != 0 {
+        fields.push((b"Min-SE", min_secs.as_bytes()));
     }
     match refusal.status {
         //= https://www.rfc-editor.org/rfc/rfc3261#section-8.2.2.3

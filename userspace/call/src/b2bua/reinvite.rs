@@ -7,11 +7,12 @@ use trunkline_sip::dialog::SuccessRepeat;
 use trunkline_sip::transaction::TimerValues;
 use trunkline_sip::{Message, Method, Status};
 
-use super::{Asked, Core, ack, in_dialog};
+use super::{Asked, Core, ack, in_dialog, refresh, refusal};
 use crate::call::{Call, Relay, Side};
 use crate::ctx::Ctx;
 use crate::leg::Unacked;
 use crate::media_plan::MediaError;
+use crate::session::{self, Granted};
 
 /// A re-INVITE or UPDATE from `side`.
 pub(crate) fn on_request(
@@ -29,6 +30,15 @@ pub(crate) fn on_request(
             &[]
         };
         core.answer(ctx, asked, status, None, fields);
+        return;
+    }
+    let policy = call.trunk(side).map(|t| t.sip.session).unwrap_or_default();
+    if session::is_too_short(policy, asked.message) {
+        refusal::refuse(core, ctx, asked, &refusal::Refusal::too_short(policy.min_secs));
+        return;
+    }
+    if asked.message.method() == Method::Update && asked.message.body().is_empty() {
+        refresh::on_update(core, ctx, call, side, asked);
         return;
     }
     let codecs = call
@@ -84,7 +94,7 @@ fn obstacle(call: &Call, side: Side) -> Option<(Status, bool)> {
     //# on that dialog is in progress MUST return a 491 (Request Pending)
     //# response to the received INVITE.
     let is_waiting = |side: Side| call.leg(side).is_some_and(|l| l.unacked.is_some() || l.owes_ack);
-    if offers(side.other()) || is_waiting(side) || is_waiting(side.other()) {
+    if call.refresh.is_some() || offers(side.other()) || is_waiting(side) || is_waiting(side.other()) {
         return Some((Status::REQUEST_PENDING, false));
     }
     None
@@ -114,7 +124,7 @@ pub(crate) fn on_response(
         //# If a UA receives a non-2xx final response to a re-INVITE, the session
         //# parameters MUST remain unchanged, as if no re-INVITE had been issued.
         call.media.settle();
-        let status = if matches!(status.code(), 300..=399 | 401 | 407) {
+        let status = if matches!(status.code(), 300..=399 | 401 | 407 | 422) {
             Status::SERVER_INTERNAL_ERROR
         } else {
             status
@@ -156,6 +166,12 @@ fn accepted(core: &mut Core, ctx: &mut Ctx<'_>, call: &mut Call, relay: &Relay, 
     }
     let content = edited.as_deref().map(|b| (&b"application/sdp"[..], b));
     in_dialog::answer_relayed(core, ctx, call, relay, Status::OK, Some(message), content);
+    let policy = call.trunk(relay.from).map(|t| t.sip.session).unwrap_or_default();
+    let granted = trunkline_sip::parse(&relay.request)
+        .ok()
+        .and_then(|request| Granted::to_request(policy, &request));
+    refresh::start(core, ctx, call, relay.from, granted);
+    refresh::start(core, ctx, call, other, Granted::by_response(message));
     if is_invite {
         await_ack(core, ctx, call, relay);
     }

@@ -3,7 +3,9 @@
 use trunkline_sip::transaction::TransactionEvent;
 
 use super::Calls;
-use crate::b2bua::{CallTimer, Core, Timer, User, ack, bye, cancel, failover, in_dialog, provisional};
+use crate::b2bua::{
+    CallTimer, Core, Timer, User, ack, bye, cancel, failover, in_dialog, provisional, refresh,
+};
 use crate::call::Call;
 use crate::ctx::Ctx;
 use crate::report::CallPhase;
@@ -46,15 +48,22 @@ impl Calls {
                         in_dialog::on_timeout(core, ctx, call, key);
                     });
                 }
+                User::Refresh(at) => {
+                    self.with(ctx, at, |core, ctx, call| {
+                        refresh::on_timeout(core, ctx, call, key);
+                    });
+                }
                 User::Bye(at) => {
                     self.with(ctx, at, |_, _, call| bye::on_ended(call));
                 }
                 // A later probe has counted it already.
                 User::Probe(..) | User::Nobody => {}
             },
-            TransactionEvent::ClientEnded { user, .. } => {
+            TransactionEvent::ClientEnded { user, key } => {
                 if let User::Attempt(at, number) = User::unpack(user) {
-                    self.with(ctx, at, |core, _, call| cancel::on_ended(core, call, number));
+                    self.with(ctx, at, |core, _, call| {
+                        cancel::on_ended(core, call, number, Some(key));
+                    });
                 }
             }
             TransactionEvent::TryingDue { key, user } => {
@@ -72,8 +81,9 @@ impl Calls {
 fn on_call_timer(core: &mut Core, ctx: &mut Ctx<'_>, call: &mut Call, timer: CallTimer) {
     match timer {
         CallTimer::Attempt(number) => on_attempt_timeout(core, ctx, call, number),
-        CallTimer::Abandon(number) => cancel::on_ended(core, call, number),
+        CallTimer::Abandon(number) => cancel::on_ended(core, call, number, None),
         CallTimer::Reliable(rseq) => provisional::on_unacknowledged(core, ctx, call, rseq),
+        CallTimer::Session(side) => refresh::on_due(core, ctx, call, side),
         CallTimer::Unacked(side, cseq) => ack::on_unacked(core, ctx, call, side, cseq),
     }
 }

@@ -7,7 +7,7 @@ use trunkline_sip::{Message, Method, ParseError, Status, write};
 
 use super::Calls;
 use crate::action::CallRef;
-use crate::b2bua::{Asked, User, ack, answer, bye, cancel, in_dialog, invite, options, refusal};
+use crate::b2bua::{Asked, User, ack, answer, bye, cancel, in_dialog, invite, options, refresh, refusal};
 use crate::call::Side;
 use crate::ctx::Ctx;
 use crate::leg::ALLOW;
@@ -82,6 +82,11 @@ impl Calls {
                 User::Relay(at) => {
                     self.with(ctx, at, |core, ctx, call| {
                         in_dialog::on_response(core, ctx, call, key, message);
+                    });
+                }
+                User::Refresh(at) => {
+                    self.with(ctx, at, |core, ctx, call| {
+                        refresh::on_response(core, ctx, call, key, message);
                     });
                 }
                 User::Bye(at) if message.status().is_some_and(Status::is_final) => {

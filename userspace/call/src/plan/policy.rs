@@ -5,6 +5,8 @@
 pub struct SipPolicy {
     /// Reliable provisional responses of calls towards this trunk.
     pub reliable: Reliability,
+    /// Session timers of legs of this trunk.
+    pub session: SessionPolicy,
 }
 
 /// Who acknowledges the reliable provisional responses of a callee (RFC 3262).
@@ -18,4 +20,25 @@ pub enum Reliability {
     Terminated,
     /// Nobody: they are not offered.
     Off,
+}
+
+/// How long a session lives without a sign of life of its ends (RFC 4028).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct SessionPolicy {
+    /// The session interval that we ask for, in seconds; 0 = sessions of this trunk have none.
+    pub expires_secs: u32,
+    /// The shortest interval that we take.
+    pub min_secs: u32,
+}
+
+impl Default for SessionPolicy {
+    //= https://www.rfc-editor.org/rfc/rfc4028#section-4
+    //# The absolute minimum for the Session-Expires header field is 90
+    //# seconds.
+    fn default() -> Self {
+        Self {
+            expires_secs: 1800,
+            min_secs: 90,
+        }
+    }
 }
