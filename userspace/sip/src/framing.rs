@@ -4,8 +4,8 @@
 use crate::error::{ParseError, ParseErrorKind as Kind};
 use crate::header::Name;
 use crate::limits::{MESSAGE_BYTES_MAX, STREAM_HEADER_BYTES_MAX};
-use crate::parse::{Line, field_line, line_end};
-use crate::scan;
+use crate::parse::{field_line, line_fault};
+use crate::scan::{self, Lines};
 
 /// What stands at the front of the stream's buffer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -140,24 +140,26 @@ impl Framer {
 //# transports.
 fn message_end(buffer: &[u8], header_end: usize) -> Result<usize, ParseError> {
     let head = buffer.get(..header_end).unwrap_or_default();
-    let mut at = line_end(head, 0)? + 2;
+    let mut lines = Lines::new(head, 0);
+    let start_end = lines.next_end(0).map_err(|end| line_fault(head, end))?;
+    let mut at = start_end + 2;
     let mut length = None;
-    while let Line::Field(span, next) = field_line(head, at)? {
-        if span.name == Name::ContentLength {
-            let offset = usize::from(span.value_start);
+    while let Some(line) = field_line(head, at, &mut lines)? {
+        if line.name == Name::ContentLength {
+            let offset = line.span.value_start();
             if length.is_some() {
                 return Err(ParseError {
                     kind: Kind::DuplicateHeader,
                     offset: at,
                 });
             }
-            let number = scan::number(span.value(head));
+            let number = scan::number(line.span.value(head));
             length = Some(number.ok_or(ParseError {
                 kind: Kind::BadContentLength,
                 offset,
             })?);
         }
-        at = next;
+        at = line.next;
     }
     let length = length.ok_or(ParseError {
         kind: Kind::MissingContentLength,

@@ -1,5 +1,7 @@
 #![no_std]
-#![forbid(unsafe_code)]
+// The vector instructions of scan.rs are the one exception, where they exist.
+#![cfg_attr(target_arch = "x86_64", deny(unsafe_code))]
+#![cfg_attr(not(target_arch = "x86_64"), forbid(unsafe_code))]
 //! SIP as the RFCs have it: messages, session descriptions, transactions, dialogs.
 //!
 //! - **Owns** the bytes of SIP and SDP: reading them without copying, writing them into the caller's buffer, the

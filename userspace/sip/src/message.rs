@@ -1,6 +1,7 @@
 //! A parsed message: an index of header fields over the bytes it was parsed from.
 #![deny(clippy::indexing_slicing)]
 
+use crate::error::ParseErrorKind;
 use crate::header::{CSeq, Name, NameAddr, Via};
 use crate::limits::FIELDS_MAX;
 use crate::method::Method;
@@ -41,57 +42,133 @@ pub(crate) enum Start<'a> {
     },
 }
 
-/// Where one header field lies in the message.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct FieldSpan {
-    pub(crate) name: Name,
-    pub(crate) start: u16,
-    pub(crate) name_len: u16,
-    pub(crate) value_start: u16,
-    pub(crate) value_end: u16,
-}
+/// Where one header field lies in the message: one word, because every message has an array of them.
+///
+/// From the lowest bits: its name (8), the length of the name as written (8), its start (16), start of the value (16),
+/// end of the value (16).
+#[derive(Clone, Copy)]
+pub(crate) struct FieldSpan(u64);
+
+/// A name whose length is read from the message when it is asked for: that long, or longer.
+const LONG_NAME: usize = u8::MAX as usize;
 
 impl FieldSpan {
-    pub(crate) const NONE: Self = Self {
-        name: Name::Other,
-        start: 0,
-        name_len: 0,
-        value_start: 0,
-        value_end: 0,
-    };
+    const NONE: Self = Self(0);
 
-    pub(crate) fn value<'a>(&self, bytes: &'a [u8]) -> &'a [u8] {
-        bytes
-            .get(usize::from(self.value_start)..usize::from(self.value_end))
-            .unwrap_or_default()
+    /// All positions are at most [`crate::limits::MESSAGE_BYTES_MAX`].
+    #[inline]
+    pub(crate) fn new(name: Name, start: usize, name_len: usize, value: (usize, usize)) -> Self {
+        Self(
+            name as u64
+                | (name_len.min(LONG_NAME) as u64) << 8
+                | (start as u64) << 16
+                | (value.0 as u64) << 32
+                | (value.1 as u64) << 48,
+        )
+    }
+
+    #[inline]
+    pub(crate) const fn name(self) -> Name {
+        Name::from_number(self.0 as u8)
+    }
+
+    #[inline]
+    pub(crate) const fn start(self) -> usize {
+        (self.0 >> 16) as u16 as usize
+    }
+
+    #[inline]
+    pub(crate) const fn value_start(self) -> usize {
+        (self.0 >> 32) as u16 as usize
+    }
+
+    #[inline]
+    pub(crate) fn value(self, bytes: &[u8]) -> &[u8] {
+        let end = usize::from((self.0 >> 48) as u16);
+        bytes.get(self.value_start()..end).unwrap_or_default()
+    }
+
+    fn name_bytes(self, bytes: &[u8]) -> &[u8] {
+        let rest = bytes.get(self.start()..).unwrap_or_default();
+        let len = match usize::from((self.0 >> 8) as u8) {
+            LONG_NAME => scan::token_end(rest, 0),
+            len => len,
+        };
+        rest.get(..len).unwrap_or_default()
     }
 }
 
-/// The header fields in their order.
-#[derive(Clone, Debug)]
-pub(crate) struct FieldIndex {
-    pub(crate) spans: [FieldSpan; FIELDS_MAX],
-    pub(crate) count: usize,
+impl core::fmt::Debug for FieldSpan {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        write!(f, "{:?} at {}", self.name(), self.start())
+    }
 }
 
+/// The header fields in their order, and the first one of each name.
+#[derive(Clone, Debug)]
+pub(crate) struct FieldIndex {
+    spans: [FieldSpan; FIELDS_MAX],
+    first: [u8; Name::COUNT],
+    count: usize,
+}
+
+/// In [`FieldIndex::first`]: no field has that name.
+const ABSENT: u8 = u8::MAX;
+
+const _: () = assert!(FIELDS_MAX < ABSENT as usize, "a place is one byte");
+
 impl FieldIndex {
+    #[inline]
     pub(crate) const fn new() -> Self {
         Self {
             spans: [FieldSpan::NONE; FIELDS_MAX],
+            first: [ABSENT; Name::COUNT],
             count: 0,
         }
     }
 
+    #[inline]
     pub(crate) fn as_slice(&self) -> &[FieldSpan] {
         self.spans.get(..self.count).unwrap_or_default()
     }
 
-    /// Appends a field; `None` if there is no room.
+    /// The first field of that name.
     #[inline]
-    pub(crate) fn push(&mut self, span: FieldSpan) -> Option<()> {
-        *self.spans.get_mut(self.count)? = span;
+    pub(crate) fn first(&self, name: Name) -> Option<FieldSpan> {
+        let place = *self.first.get(name as usize)?;
+        self.spans.get(usize::from(place)).copied()
+    }
+
+    /// The fields of that name, in their order.
+    #[inline]
+    pub(crate) fn named(&self, name: Name) -> impl Iterator<Item = FieldSpan> {
+        let place = self.first.get(name as usize).map_or(ABSENT, |&place| place);
+        let rest = self.as_slice().get(usize::from(place)..).unwrap_or_default();
+        rest.iter().copied().filter(move |span| span.name() == name)
+    }
+
+    /// Appends a field, whose name is `name`.
+    ///
+    /// # Errors
+    /// A second field of a name that stands once, or no room.
+    #[inline]
+    pub(crate) fn push(&mut self, name: Name, span: FieldSpan) -> Result<(), ParseErrorKind> {
+        if let Some(first) = self.first.get_mut(name as usize) {
+            if *first == ABSENT {
+                *first = self.count as u8;
+            } else if name.stands_once() {
+                //= https://www.rfc-editor.org/rfc/rfc3261#section-7.3.1
+                //# Multiple header field rows with the same field-name MAY be present in a
+                //# message if and only if the entire field-value for that header field
+                //# is defined as a comma-separated list (i.e., if follows the grammar
+                //# defined in Section 7.3).
+                return Err(ParseErrorKind::DuplicateHeader);
+            }
+        }
+        let place = self.spans.get_mut(self.count);
+        *place.ok_or(ParseErrorKind::TooManyHeaders)? = span;
         self.count += 1;
-        Some(())
+        Ok(())
     }
 }
 
@@ -109,6 +186,25 @@ pub struct Field<'a> {
 }
 
 impl<'a> Message<'a> {
+    /// A message whose fields are not read yet.
+    #[inline]
+    pub(crate) const fn blank(bytes: &'a [u8], start: Start<'a>) -> Self {
+        Self {
+            bytes,
+            start,
+            fields: FieldIndex::new(),
+            via: Via::BLANK,
+            from: NameAddr::BLANK,
+            to: NameAddr::BLANK,
+            call_id: &[],
+            cseq: CSeq::BLANK,
+            contact: None,
+            max_forwards: None,
+            content_length: None,
+            body: &[],
+        }
+    }
+
     /// The bytes the message was parsed from, with whatever followed its body.
     #[must_use]
     pub const fn bytes(&self) -> &'a [u8] {
@@ -168,17 +264,13 @@ impl<'a> Message<'a> {
 
     /// All header fields in their order.
     pub fn fields(&self) -> impl Iterator<Item = Field<'a>> + '_ {
-        self.fields.as_slice().iter().map(|span| self.field(span))
+        self.fields.as_slice().iter().map(|&span| self.field(span))
     }
 
     /// The value of the first field of that name.
     #[must_use]
     pub fn header(&self, name: Name) -> Option<&'a [u8]> {
-        self.fields
-            .as_slice()
-            .iter()
-            .find(|span| span.name == name)
-            .map(|span| span.value(self.bytes))
+        self.fields.first(name).map(|span| span.value(self.bytes))
     }
 
     /// The value of the first field whose name is `name` in any case, for names this crate does not know.
@@ -193,11 +285,7 @@ impl<'a> Message<'a> {
     ///
     /// Only for header fields whose grammar is a list; a Date or a User-Agent has commas of its own.
     pub fn values(&self, name: Name) -> impl Iterator<Item = &'a [u8]> + '_ {
-        let spans = self
-            .fields
-            .as_slice()
-            .iter()
-            .filter(move |span| span.name == name);
+        let spans = self.fields.named(name);
         spans.flat_map(|span| Elements::new(span.value(self.bytes)))
     }
 
@@ -274,16 +362,12 @@ impl<'a> Message<'a> {
         self.header(Name::ContentType)
     }
 
-    fn field(&self, span: &FieldSpan) -> Field<'a> {
-        let start = usize::from(span.start);
+    fn field(&self, span: FieldSpan) -> Field<'a> {
         Field {
-            name: span.name,
-            name_bytes: self
-                .bytes
-                .get(start..start + usize::from(span.name_len))
-                .unwrap_or_default(),
+            name: span.name(),
+            name_bytes: span.name_bytes(self.bytes),
             value: span.value(self.bytes),
-            offset: start,
+            offset: span.start(),
         }
     }
 }

@@ -1,7 +1,14 @@
-//! Byte classes and searches that the parsers share.
+//! Byte classes and searches that the parsers share, sixteen bytes at a time where the processor can.
 #![deny(clippy::indexing_slicing)]
 
-use memchr::{memchr, memchr2, memchr3};
+mod block;
+mod elements;
+mod lines;
+
+pub use elements::Elements;
+pub(crate) use lines::Lines;
+
+use block::BLOCK;
 
 /// Bytes of `token` (RFC 3261 section 25.1).
 const TOKEN: u8 = 1;
@@ -78,14 +85,43 @@ fn is(byte: u8, class: u8) -> bool {
         .is_some_and(|found| found & class != 0)
 }
 
-/// Position of the first byte at or after `from` that is not in `class`.
+/// Position of the first byte at or after `from` that is not in `CLASS`, or the end.
 #[inline]
-fn run(bytes: &[u8], from: usize, class: u8) -> usize {
-    let rest = bytes.get(from..).unwrap_or_default();
-    from + rest
-        .iter()
-        .position(|&byte| !is(byte, class))
-        .unwrap_or(rest.len())
+fn run<const CLASS: u8>(bytes: &[u8], from: usize) -> usize {
+    first(bytes, from, block::outside::<CLASS>, |byte| !is(byte, CLASS))
+}
+
+/// Position of the first `A` or `B` at or after `from`, or the end.
+#[inline]
+pub(crate) fn find<const A: u8, const B: u8>(bytes: &[u8], from: usize) -> usize {
+    first(bytes, from, block::either::<A, B>, |byte| byte == A || byte == B)
+}
+
+/// Position of the first byte at or after `from` where a search stops, or the end.
+///
+/// The last bytes are searched in a block that reaches back over bytes that were searched already.
+#[inline]
+fn first(
+    bytes: &[u8],
+    from: usize,
+    stops: impl Fn(&[u8; BLOCK]) -> u32,
+    stops_at: impl Fn(u8) -> bool,
+) -> usize {
+    let mut at = from;
+    while let Some(rest) = bytes.get(at..) {
+        if let Some(block) = rest.first_chunk() {
+            match stops(block) {
+                0 => at += BLOCK,
+                found => return at + found.trailing_zeros() as usize,
+            }
+        } else if let Some(block) = bytes.last_chunk() {
+            let found = stops(block) >> (BLOCK - rest.len()) | 1 << rest.len();
+            return at + found.trailing_zeros() as usize;
+        } else {
+            return at + rest.iter().position(|&byte| stops_at(byte)).unwrap_or(rest.len());
+        }
+    }
+    at
 }
 
 /// Whether `byte` may stand in a token.
@@ -99,47 +135,58 @@ pub(crate) fn is_token(byte: u8) -> bool {
 /// Whether `bytes` is a token: not empty, and token bytes only.
 #[inline]
 pub(crate) fn is_whole_token(bytes: &[u8]) -> bool {
-    !bytes.is_empty() && token_end(bytes, 0) == bytes.len()
+    !bytes.is_empty() && run::<TOKEN>(bytes, 0) == bytes.len()
 }
 
 /// Whether `bytes` can be a Call-ID: not empty, no blanks, no control bytes.
 #[inline]
 pub(crate) fn is_word(bytes: &[u8]) -> bool {
-    !bytes.is_empty() && run(bytes, 0, WORD) == bytes.len()
+    !bytes.is_empty() && run::<WORD>(bytes, 0) == bytes.len()
 }
 
 /// Whether every byte may stand in URI parameters or headers.
 #[inline]
 pub(crate) fn is_uri_text(bytes: &[u8]) -> bool {
-    run(bytes, 0, URI) == bytes.len()
+    run::<URI>(bytes, 0) == bytes.len()
 }
 
 /// Whether every byte may stand in a user part.
 #[inline]
 pub(crate) fn is_user_text(bytes: &[u8]) -> bool {
-    run(bytes, 0, USER) == bytes.len()
+    run::<USER>(bytes, 0) == bytes.len()
 }
 
 /// End of the token that begins at `from`.
 #[inline]
 pub(crate) fn token_end(bytes: &[u8], from: usize) -> usize {
-    run(bytes, from, TOKEN)
+    run::<TOKEN>(bytes, from)
 }
 
 /// End of the parameter value that begins at `from`, if it is not quoted.
 #[inline]
 pub(crate) fn value_end(bytes: &[u8], from: usize) -> usize {
-    run(bytes, from, VALUE)
+    run::<VALUE>(bytes, from)
+}
+
+/// Whether `byte` may stand in a parameter value that is not quoted.
+#[inline]
+pub(crate) fn is_value(byte: u8) -> bool {
+    is(byte, VALUE)
 }
 
 /// First position at or after `from` that is not blank.
 #[inline]
 pub(crate) fn skip_blanks(bytes: &[u8], from: usize) -> usize {
     match bytes.get(from) {
-        Some(&byte) if is(byte, BLANK) => match bytes.get(from + 1) {
-            Some(&next) if is(next, BLANK) => run(bytes, from + 2, BLANK),
-            _ => from + 1,
-        },
+        Some(&byte) if is(byte, BLANK) => more_blanks(bytes, from + 1),
+        _ => from,
+    }
+}
+
+#[inline]
+fn more_blanks(bytes: &[u8], from: usize) -> usize {
+    match bytes.get(from) {
+        Some(&byte) if is(byte, BLANK) => run::<BLANK>(bytes, from + 1),
         _ => from,
     }
 }
@@ -166,13 +213,18 @@ pub(crate) fn trim(bytes: &[u8]) -> &[u8] {
 /// The part of `bytes[start..end]` without blanks at both ends, as positions.
 #[inline]
 pub(crate) fn trimmed(bytes: &[u8], start: usize, end: usize) -> (usize, usize) {
-    let head = bytes.get(..end).unwrap_or_default();
-    let start = skip_blanks(head, start).min(end);
-    let mut end = end;
-    while end > start && head.get(end - 1).is_some_and(|&byte| is(byte, BLANK)) {
-        end -= 1;
+    let start = skip_blanks(bytes, start).min(end);
+    match bytes.get(end.wrapping_sub(1)) {
+        Some(&last) if is(last, BLANK) => (start, without_blanks(bytes, start, end)),
+        _ => (start, end),
     }
-    (start, end)
+}
+
+/// `end`, or where the blanks before it begin.
+fn without_blanks(bytes: &[u8], start: usize, end: usize) -> usize {
+    let text = bytes.get(start..end).unwrap_or_default();
+    let len = text.iter().rposition(|&byte| !is(byte, BLANK));
+    len.map_or(start, |last| start + last + 1)
 }
 
 /// Position after the quote that closes the quoted string whose content begins at `from`.
@@ -180,46 +232,24 @@ pub(crate) fn trimmed(bytes: &[u8], start: usize, end: usize) -> (usize, usize) 
 pub(crate) fn quoted_end(bytes: &[u8], from: usize) -> Option<usize> {
     let mut at = from;
     loop {
-        let found = at + memchr2(b'"', b'\\', bytes.get(at..)?)?;
-        if bytes.get(found) == Some(&b'"') {
+        let found = find::<b'"', b'\\'>(bytes, at);
+        if *bytes.get(found)? == b'"' {
             return Some(found + 1);
         }
         at = found + 2;
     }
 }
 
-/// End of the list element that begins at `from`: its comma, or the end of `bytes`.
-///
-/// Commas in quoted strings and between angle brackets belong to the element. Each byte is looked at once.
-pub(crate) fn element_end(bytes: &[u8], from: usize) -> usize {
-    let mut at = from;
-    while let Some(found) = bytes.get(at..).and_then(|rest| memchr3(b',', b'"', b'<', rest)) {
-        let found = at + found;
-        let close = match bytes.get(found) {
-            Some(b',') => return found,
-            Some(b'"') => quoted_end(bytes, found + 1),
-            _ => bytes
-                .get(found..)
-                .and_then(|rest| memchr(b'>', rest))
-                .map(|len| found + len + 1),
-        };
-        match close {
-            Some(close) => at = close,
-            None => return bytes.len(),
-        }
-    }
-    bytes.len()
-}
-
 /// A host: an IPv6 reference with its brackets, or a name or IPv4 address. Returns its end.
 //= https://www.rfc-editor.org/rfc/rfc5118#section-4.1
 //# The IPv6 reference MUST be delimited by the "[" and "]" delimiters.
+#[inline]
 pub(crate) fn host_end(bytes: &[u8], from: usize) -> Option<usize> {
     if bytes.get(from) == Some(&b'[') {
-        let end = run(bytes, from + 1, IPV6);
+        let end = run::<IPV6>(bytes, from + 1);
         return (end > from + 1 && bytes.get(end) == Some(&b']')).then_some(end + 1);
     }
-    let end = run(bytes, from, HOST);
+    let end = run::<HOST>(bytes, from);
     (end > from).then_some(end)
 }
 
@@ -244,82 +274,49 @@ pub(crate) fn port(digits: &[u8]) -> Option<u16> {
     u16::try_from(number(digits)?).ok()
 }
 
-/// The elements of a comma-separated list, trimmed, empty ones left out.
-#[derive(Clone, Debug)]
-pub struct Elements<'a> {
-    rest: &'a [u8],
+/// The number whose digits begin at `from`, and their end; `None` if there are no digits, or too many.
+#[inline]
+pub(crate) fn number_at(bytes: &[u8], from: usize) -> (Option<u32>, usize) {
+    let (mut value, mut at) = (0_u64, from);
+    while let Some(digit) = bytes.get(at).map(|byte| byte.wrapping_sub(b'0'))
+        && digit <= 9
+    {
+        value = (value * 10 + u64::from(digit)).min(1 << 32);
+        at += 1;
+    }
+    (
+        (at > from)
+            .then_some(value)
+            .and_then(|value| u32::try_from(value).ok()),
+        at,
+    )
 }
 
-impl<'a> Elements<'a> {
-    /// The elements of one header field value.
-    #[must_use]
-    pub const fn new(value: &'a [u8]) -> Self {
-        Self { rest: value }
-    }
+/// The port whose digits begin at `from`, and their end.
+#[inline]
+pub(crate) fn port_at(bytes: &[u8], from: usize) -> (Option<u16>, usize) {
+    let (number, end) = number_at(bytes, from);
+    (number.and_then(|number| u16::try_from(number).ok()), end)
 }
 
-impl<'a> Iterator for Elements<'a> {
-    type Item = &'a [u8];
+/// Whether `bytes` is `word` in any case. `word` is lower-case letters.
+#[inline]
+pub(crate) fn is_same<const N: usize>(bytes: &[u8], word: &[u8; N]) -> bool {
+    <&[u8; N]>::try_from(bytes).is_ok_and(|bytes| bytes.map(|byte| byte | 0x20) == *word)
+}
 
-    fn next(&mut self) -> Option<&'a [u8]> {
-        while !self.rest.is_empty() {
-            let end = element_end(self.rest, 0);
-            let (element, rest) = self.rest.split_at_checked(end)?;
-            self.rest = rest.get(1..).unwrap_or_default();
-            let element = trim(element);
-            if !element.is_empty() {
-                return Some(element);
-            }
-        }
-        None
-    }
+/// Whether `bytes` is `SIP/` in any case.
+#[inline]
+pub(crate) fn is_sip_slash(bytes: &[u8; 4]) -> bool {
+    let [head @ .., slash] = bytes;
+    is_same(head, b"sip") && *slash == b'/'
+}
+
+/// End of the text that may stand in a user part and begins at `from`.
+#[inline]
+pub(crate) fn user_end(bytes: &[u8], from: usize) -> usize {
+    run::<USER>(bytes, from)
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn elements(value: &[u8]) -> std::vec::Vec<&[u8]> {
-        Elements::new(value).collect()
-    }
-
-    #[test]
-    fn commas_in_quotes_and_brackets_do_not_split() {
-        assert_eq!(
-            elements(b"\"a, \\\", b\" <sip:x,y@h>;p=\"1,2\" , <sip:z@h>"),
-            [&b"\"a, \\\", b\" <sip:x,y@h>;p=\"1,2\""[..], b"<sip:z@h>"]
-        );
-    }
-
-    #[test]
-    fn empty_elements_are_left_out() {
-        assert_eq!(elements(b" , a,,b ,\r\n "), [b"a", b"b"]);
-        assert!(elements(b"").is_empty());
-    }
-
-    #[test]
-    fn unclosed_quotes_and_brackets_end_the_list() {
-        assert_eq!(elements(b"a,\"b,c"), [&b"a"[..], b"\"b,c"]);
-        assert_eq!(elements(b"a,<b,c"), [&b"a"[..], b"<b,c"]);
-        assert_eq!(elements(b"\"\\"), [b"\"\\"]);
-    }
-
-    #[test]
-    fn numbers_do_not_wrap() {
-        assert_eq!(number(b"4294967295"), Some(u32::MAX));
-        assert_eq!(number(b"4294967296"), None);
-        assert_eq!(number(b"0000000000000001"), Some(1));
-        assert_eq!(number(b""), None);
-        assert_eq!(number(b"+1"), None);
-        assert_eq!(port(b"65536"), None);
-    }
-
-    #[test]
-    fn hosts() {
-        assert_eq!(host_end(b"[2001:db8::1]:5060", 0), Some(13));
-        assert_eq!(host_end(b"[2001:db8::1", 0), None);
-        assert_eq!(host_end(b"[]", 0), None);
-        assert_eq!(host_end(b"a-b_c.example;x", 0), Some(13));
-        assert_eq!(host_end(b";x", 0), None);
-    }
-}
+mod tests;

@@ -30,17 +30,20 @@ pub struct UriError {
 pub struct Uri<'a> {
     raw: &'a [u8],
     scheme: Scheme,
-    scheme_len: usize,
-    user: Option<&'a [u8]>,
-    password: Option<&'a [u8]>,
-    host: &'a [u8],
     port: Option<u16>,
-    params: &'a [u8],
-    headers: Option<&'a [u8]>,
+    /// What follows the colon of the scheme.
+    start: u32,
+    /// The host; after an `@` if it is not at `start`.
+    host: u32,
+    host_end: u32,
+    /// Parameters, up to the headers.
+    params: u32,
+    /// The `?` of the headers; the end if there are none.
+    headers: u32,
 }
 
 impl<'a> Uri<'a> {
-    /// Reads a URI. Linear, no allocation.
+    /// Reads a URI of less than 4 GB. Linear, no allocation.
     ///
     /// Strict about what routing depends on (scheme, host, port), lenient about bytes of the user part and of
     /// parameters.
@@ -48,85 +51,110 @@ impl<'a> Uri<'a> {
     /// # Errors
     /// [`UriError`] at the first byte that does not fit.
     pub fn parse(raw: &'a [u8]) -> Result<Self, UriError> {
-        let scheme_len = memchr(b':', raw).ok_or(UriError { offset: 0 })?;
-        let (name, rest) = raw.split_at_checked(scheme_len).ok_or(UriError { offset: 0 })?;
-        let rest = rest.get(1..).unwrap_or_default();
-        let scheme = scheme_of(name).ok_or(UriError { offset: 0 })?;
-        let base = scheme_len + 1;
-        let blank = Self {
+        Self::read(raw)
+    }
+
+    /// Whether it can be read.
+    pub(crate) fn check(raw: &'a [u8]) -> Result<(), UriError> {
+        Self::read(raw).map(|_| ())
+    }
+
+    #[inline]
+    fn read(raw: &'a [u8]) -> Result<Self, UriError> {
+        let (scheme, start) = if raw.starts_with(b"sip:") {
+            (Scheme::Sip, 4)
+        } else {
+            let len = memchr(b':', raw).ok_or(UriError { offset: 0 })?;
+            let scheme = raw.get(..len).and_then(scheme_of);
+            (scheme.ok_or(UriError { offset: 0 })?, len + 1)
+        };
+        let end = raw.len() as u32;
+        let mut uri = Self {
             raw,
             scheme,
-            scheme_len,
-            user: None,
-            password: None,
-            host: &[],
             port: None,
-            params: &[],
-            headers: None,
+            start: start as u32,
+            host: end,
+            host_end: end,
+            params: end,
+            headers: end,
         };
         match scheme {
-            Scheme::Sip | Scheme::Sips => blank.with_sip_part(rest, base),
-            Scheme::Tel => blank.with_tel_part(rest, base),
-            Scheme::Other if !rest.is_empty() && scan::is_uri_text(rest) => Ok(blank),
-            Scheme::Other => Err(UriError { offset: base }),
-        }
-    }
-
-    fn with_sip_part(mut self, rest: &'a [u8], base: usize) -> Result<Self, UriError> {
-        let mut host_start = 0;
-        if let Some(at) = memchr(b'@', rest) {
-            let userinfo = rest.get(..at).unwrap_or_default();
-            if at == 0 || !scan::is_user_text(userinfo) {
-                return Err(UriError { offset: base });
+            Scheme::Sip | Scheme::Sips => uri.read_sip_part(start)?,
+            Scheme::Tel => uri.read_tel_part(start)?,
+            Scheme::Other => {
+                let rest = raw.get(start..).unwrap_or_default();
+                if rest.is_empty() || !scan::is_uri_text(rest) {
+                    return Err(UriError { offset: start });
+                }
             }
-            (self.user, self.password) = match memchr(b':', userinfo) {
-                Some(colon) => (userinfo.get(..colon), userinfo.get(colon + 1..)),
-                None => (Some(userinfo), None),
-            };
-            host_start = at + 1;
         }
-        let host_end = scan::host_end(rest, host_start).ok_or(UriError {
-            offset: base + host_start,
-        })?;
-        self.host = rest.get(host_start..host_end).unwrap_or_default();
+        Ok(uri)
+    }
+
+    #[inline]
+    fn read_sip_part(&mut self, start: usize) -> Result<(), UriError> {
+        let raw = self.raw;
+        let user_end = scan::user_end(raw, start);
+        let host = match raw.get(user_end) {
+            None => start,
+            Some(b'@') if user_end > start => user_end + 1,
+            // What cannot stand in a user part may stand behind the host, and is refused there.
+            Some(_) => match raw.get(user_end..).and_then(|rest| memchr(b'@', rest)) {
+                Some(_) => return Err(UriError { offset: start }),
+                None => start,
+            },
+        };
+        let host_end = scan::host_end(raw, host).ok_or(UriError { offset: host })?;
         let mut end = host_end;
-        if rest.get(end) == Some(&b':') {
-            let tail = rest.get(end + 1..).unwrap_or_default();
-            let digits = tail
-                .iter()
-                .position(|byte| !byte.is_ascii_digit())
-                .unwrap_or(tail.len());
-            let port = scan::port(tail.get(..digits).unwrap_or_default());
-            self.port = Some(port.ok_or(UriError {
-                offset: base + end + 1,
-            })?);
-            end += 1 + digits;
+        if raw.get(end) == Some(&b':') {
+            let (port, port_end) = scan::port_at(raw, end + 1);
+            self.port = Some(port.ok_or(UriError { offset: end + 1 })?);
+            end = port_end;
         }
-        self.with_tail(rest.get(end..).unwrap_or_default(), base + end)
+        self.host = host as u32;
+        self.host_end = host_end as u32;
+        self.read_tail(end)
     }
 
-    fn with_tel_part(mut self, rest: &'a [u8], base: usize) -> Result<Self, UriError> {
-        let end = memchr(b';', rest).unwrap_or(rest.len());
-        let number = rest.get(..end).unwrap_or_default();
+    fn read_tel_part(&mut self, start: usize) -> Result<(), UriError> {
+        let rest = self.raw.get(start..).unwrap_or_default();
+        let len = memchr(b';', rest).unwrap_or(rest.len());
+        let number = rest.get(..len).unwrap_or_default();
         if number.is_empty() || !scan::is_user_text(number) {
-            return Err(UriError { offset: base });
+            return Err(UriError { offset: start });
         }
-        self.user = Some(number);
-        self.with_tail(rest.get(end..).unwrap_or_default(), base + end)
+        self.read_tail(start + len)
     }
 
-    /// Parameters and headers: `tail` is empty or begins with `;` or `?`.
-    fn with_tail(mut self, tail: &'a [u8], base: usize) -> Result<Self, UriError> {
-        if tail.is_empty() {
-            return Ok(self);
+    /// Parameters and headers: nothing, or what begins with `;` or `?`.
+    #[inline]
+    fn read_tail(&mut self, at: usize) -> Result<(), UriError> {
+        if at == self.raw.len() {
+            return Ok(());
         }
+        let tail = self.raw.get(at..).unwrap_or_default();
         if !matches!(tail.first(), Some(b';' | b'?')) || !scan::is_user_text(tail) {
-            return Err(UriError { offset: base });
+            return Err(UriError { offset: at });
         }
-        let end = memchr(b'?', tail).unwrap_or(tail.len());
-        self.params = tail.get(..end).unwrap_or_default();
-        self.headers = tail.get(end + 1..);
-        Ok(self)
+        self.params = at as u32;
+        self.headers = (at + memchr(b'?', tail).unwrap_or(tail.len())) as u32;
+        Ok(())
+    }
+
+    fn part(&self, start: u32, end: u32) -> &'a [u8] {
+        self.raw.get(start as usize..end as usize).unwrap_or_default()
+    }
+
+    /// The user part with its password.
+    fn userinfo(&self) -> Option<&'a [u8]> {
+        match self.scheme {
+            Scheme::Tel => Some(self.part(self.start, self.params)),
+            Scheme::Sip | Scheme::Sips if self.host > self.start => {
+                Some(self.part(self.start, self.host - 1))
+            }
+            _ => None,
+        }
     }
 
     /// The whole URI as it was written.
@@ -144,7 +172,7 @@ impl<'a> Uri<'a> {
     /// The scheme as it was written.
     #[must_use]
     pub fn scheme_bytes(&self) -> &'a [u8] {
-        self.raw.get(..self.scheme_len).unwrap_or_default()
+        self.part(0, self.start.saturating_sub(1))
     }
 
     /// Whether it is a tel URI.
@@ -161,20 +189,25 @@ impl<'a> Uri<'a> {
 
     /// The user part without password; of a tel URI the number. Escapes are kept.
     #[must_use]
-    pub const fn user(&self) -> Option<&'a [u8]> {
-        self.user
+    pub fn user(&self) -> Option<&'a [u8]> {
+        let userinfo = self.userinfo()?;
+        match memchr(b':', userinfo) {
+            Some(colon) if !self.is_tel() => userinfo.get(..colon),
+            _ => Some(userinfo),
+        }
     }
 
     /// The password, which nobody should send.
     #[must_use]
-    pub const fn password(&self) -> Option<&'a [u8]> {
-        self.password
+    pub fn password(&self) -> Option<&'a [u8]> {
+        let userinfo = self.userinfo().filter(|_| !self.is_tel())?;
+        memchr(b':', userinfo).and_then(|colon| userinfo.get(colon + 1..))
     }
 
     /// The host, an IPv6 reference with its brackets; empty for tel and unknown schemes.
     #[must_use]
-    pub const fn host(&self) -> &'a [u8] {
-        self.host
+    pub fn host(&self) -> &'a [u8] {
+        self.part(self.host, self.host_end)
     }
 
     /// The port, where one is written.
@@ -185,20 +218,20 @@ impl<'a> Uri<'a> {
 
     /// The parameters as they were written, with the first `;`.
     #[must_use]
-    pub const fn params(&self) -> &'a [u8] {
-        self.params
+    pub fn params(&self) -> &'a [u8] {
+        self.part(self.params, self.headers)
     }
 
     /// The headers after `?`.
     #[must_use]
-    pub const fn headers(&self) -> Option<&'a [u8]> {
-        self.headers
+    pub fn headers(&self) -> Option<&'a [u8]> {
+        self.raw.get(self.headers as usize + 1..)
     }
 
     /// A parameter by its name (any case): `Some(None)` if it stands without a value.
     #[must_use]
     pub fn param(&self, name: &[u8]) -> Option<Option<&'a [u8]>> {
-        self.params.split(|&byte| byte == b';').find_map(|param| {
+        self.params().split(|&byte| byte == b';').find_map(|param| {
             let (found, value) = match memchr(b'=', param) {
                 Some(equals) => (param.get(..equals)?, Some(param.get(equals + 1..)?)),
                 None => (param, None),
@@ -210,7 +243,7 @@ impl<'a> Uri<'a> {
     /// The host as an IP address, where it is one.
     #[must_use]
     pub fn ip(&self) -> Option<core::net::IpAddr> {
-        ip_of_host(self.host)
+        ip_of_host(self.host())
     }
 }
 

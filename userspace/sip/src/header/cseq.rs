@@ -15,21 +15,27 @@ pub struct CSeq<'a> {
     pub method_bytes: &'a [u8],
 }
 
+impl CSeq<'_> {
+    /// One that is not read yet.
+    pub(crate) const BLANK: Self = Self {
+        number: 0,
+        method: Method::Other,
+        method_bytes: &[],
+    };
+}
+
 impl<'a> CSeq<'a> {
     /// Reads `number method`.
     ///
     /// # Errors
     /// The offset at which it breaks.
     pub fn parse(value: &'a [u8]) -> Result<Self, usize> {
-        let digits = value
-            .iter()
-            .position(|byte| !byte.is_ascii_digit())
-            .ok_or(value.len())?;
         //= https://www.rfc-editor.org/rfc/rfc3261#section-8.1.1.5
         //# The sequence number value MUST be expressible as a 32-bit unsigned
         //# integer and MUST be less than 2**31.
         // Receiving is lenient about the second half: numbers up to 2^32-1 order requests as well.
-        let number = scan::number(value.get(..digits).unwrap_or_default()).ok_or(0_usize)?;
+        let (number, digits) = scan::number_at(value, 0);
+        let number = number.ok_or(0_usize)?;
         let start = scan::skip_blanks(value, digits);
         let end = scan::token_end(value, start);
         if start == digits || end == start || end != value.len() {

@@ -11,14 +11,26 @@ use crate::uri::{Uri, UriError};
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct NameAddr<'a> {
     raw: &'a [u8],
-    display: Option<&'a [u8]>,
-    uri: &'a [u8],
-    params: &'a [u8],
-    tag: Option<&'a [u8]>,
+    uri: u32,
+    uri_end: u32,
+    params: u32,
+    /// The tag; 0 if there is none.
+    tag: u32,
+    tag_end: u32,
 }
 
 impl<'a> NameAddr<'a> {
-    /// Reads one address that fills all of `value`.
+    /// One that is not read yet.
+    pub(crate) const BLANK: Self = Self {
+        raw: &[],
+        uri: 0,
+        uri_end: 0,
+        params: 0,
+        tag: 0,
+        tag_end: 0,
+    };
+
+    /// Reads one address that fills all of `value`, which is shorter than 4 GB.
     ///
     /// # Errors
     /// The offset at which it breaks.
@@ -33,37 +45,38 @@ impl<'a> NameAddr<'a> {
     /// The offset at which it breaks.
     pub(crate) fn parse_first(value: &'a [u8]) -> Result<(Self, usize), usize> {
         let start = scan::skip_blanks(value, 0);
-        let (display, uri_start, uri_end, params_start) = outside(value, start)?;
+        let (uri_start, uri_end, params_start) = outside(value, start)?;
         let uri = value.get(uri_start..uri_end).unwrap_or_default();
-        Uri::parse(uri).map_err(|error| uri_start + error.offset)?;
+        Uri::check(uri).map_err(|error| uri_start + error.offset)?;
         let mut reader = ParamReader::new(value, params_start);
         let mut tag = None;
         while let Some(param) = reader.next_param()? {
-            if param.name.eq_ignore_ascii_case(b"tag") {
+            if scan::is_same(param.name(value), b"tag") {
                 // A tag is one non-empty token, and there is one: another reading would be another dialog.
-                let text = param.value.filter(|text| scan::is_whole_token(text));
-                if tag.is_some() || text.is_none() {
+                if tag.is_some() || !param.is_token {
                     return Err(params_start);
                 }
-                tag = text;
+                tag = param.value;
             }
         }
         let end = reader.position();
         if !matches!(value.get(end), None | Some(b',')) {
             return Err(end);
         }
-        let raw = scan::trim(value.get(start..end).unwrap_or_default());
-        let params = scan::trim(value.get(params_start..end).unwrap_or_default());
-        Ok((
-            Self {
-                raw,
-                display,
-                uri,
-                params,
-                tag,
-            },
-            end,
-        ))
+        let (tag, tag_end) = tag.unwrap_or((start, start));
+        let addr = Self {
+            raw: value.get(start..reader.last_end()).unwrap_or_default(),
+            uri: (uri_start - start) as u32,
+            uri_end: (uri_end - start) as u32,
+            params: (params_start - start) as u32,
+            tag: (tag - start) as u32,
+            tag_end: (tag_end - start) as u32,
+        };
+        Ok((addr, end))
+    }
+
+    fn part(&self, start: u32, end: u32) -> &'a [u8] {
+        self.raw.get(start as usize..end as usize).unwrap_or_default()
     }
 
     /// The whole element as it was written.
@@ -74,14 +87,15 @@ impl<'a> NameAddr<'a> {
 
     /// The display name as it was written, quotes kept; `None` if there is none.
     #[must_use]
-    pub const fn display(&self) -> Option<&'a [u8]> {
-        self.display
+    pub fn display(&self) -> Option<&'a [u8]> {
+        let display = scan::trim(self.part(0, self.uri.saturating_sub(1)));
+        (!display.is_empty()).then_some(display)
     }
 
     /// The URI, without angle brackets.
     #[must_use]
-    pub const fn uri_bytes(&self) -> &'a [u8] {
-        self.uri
+    pub fn uri_bytes(&self) -> &'a [u8] {
+        self.part(self.uri, self.uri_end)
     }
 
     /// The URI, parsed.
@@ -89,19 +103,20 @@ impl<'a> NameAddr<'a> {
     /// # Errors
     /// None in an address that was read by this crate: the URI was checked then.
     pub fn uri(&self) -> Result<Uri<'a>, UriError> {
-        Uri::parse(self.uri)
+        Uri::parse(self.uri_bytes())
     }
 
     /// The tag.
     #[must_use]
-    pub const fn tag(&self) -> Option<&'a [u8]> {
-        self.tag
+    pub fn tag(&self) -> Option<&'a [u8]> {
+        (self.tag != 0).then(|| self.part(self.tag, self.tag_end))
     }
 
     /// The header parameters.
     #[must_use]
-    pub const fn params(&self) -> Params<'a> {
-        Params::new(self.params)
+    pub fn params(&self) -> Params<'a> {
+        let params = self.raw.get(self.params as usize..);
+        Params::new(scan::trim(params.unwrap_or_default()))
     }
 
     /// A header parameter by its name (any case): `Some(None)` if it stands without a value.
@@ -111,38 +126,35 @@ impl<'a> NameAddr<'a> {
     }
 }
 
-/// Display name, start and end of the URI, start of the parameters.
-type Outside<'a> = (Option<&'a [u8]>, usize, usize, usize);
+/// Start and end of the URI, start of the parameters.
+type Outside = (usize, usize, usize);
 
 /// Finds the parts of the element that begins at `start`.
-fn outside(value: &[u8], start: usize) -> Result<Outside<'_>, usize> {
+#[inline]
+fn outside(value: &[u8], start: usize) -> Result<Outside, usize> {
     let open = match value.get(start) {
         Some(b'<') => start,
         Some(b'"') => {
             let close = scan::quoted_end(value, start + 1).ok_or(start)?;
             scan::skip_blanks(value, close)
         }
-        _ => match value.get(start..).and_then(|rest| memchr2(b'<', b'"', rest)) {
-            Some(found)
-                if value.get(start + found) == Some(&b'<') && !is_bare(value, start, start + found) =>
-            {
-                start + found
+        _ => {
+            let found = scan::find::<b'<', b'"'>(value, start);
+            if value.get(found) == Some(&b'<') && !is_bare(value, start, found) {
+                found
+            } else {
+                return bare(value, start);
             }
-            _ => return bare(value, start),
-        },
+        }
     };
     if value.get(open) != Some(&b'<') {
         return Err(open);
     }
-    let rest = value.get(open + 1..).unwrap_or_default();
-    let close = open + 1 + memchr(b'>', rest).ok_or(open)?;
-    let display = scan::trim(value.get(start..open).unwrap_or_default());
-    Ok((
-        (!display.is_empty()).then_some(display),
-        open + 1,
-        close,
-        close + 1,
-    ))
+    let close = scan::find::<b'>', b'>'>(value, open + 1);
+    if close == value.len() {
+        return Err(open);
+    }
+    Ok((open + 1, close, close + 1))
 }
 
 /// Whether the text before an angle bracket is an address of its own, as in `sip:a@b, <sip:c@d>`.
@@ -158,7 +170,7 @@ fn is_bare(value: &[u8], start: usize, open: usize) -> bool {
 //= https://www.rfc-editor.org/rfc/rfc3261#section-20
 //# If the URI is not enclosed in angle brackets, any semicolon-delimited
 //# parameters are header-parameters, not URI parameters.
-fn bare(value: &[u8], start: usize) -> Result<Outside<'_>, usize> {
+fn bare(value: &[u8], start: usize) -> Result<Outside, usize> {
     let end = scan::value_end(value, start);
     //= https://www.rfc-editor.org/rfc/rfc3261#section-20
     //# The Contact, From, and To header fields contain a URI.  If the URI
@@ -166,7 +178,7 @@ fn bare(value: &[u8], start: usize) -> Result<Outside<'_>, usize> {
     //# enclosed in angle brackets (< and >).
     match value.get(start..end).and_then(|uri| memchr(b'?', uri)) {
         Some(question) => Err(start + question),
-        None => Ok((None, start, end, end)),
+        None => Ok((start, end, end)),
     }
 }
 

@@ -61,7 +61,33 @@ impl<'a> Iterator for ParamIter<'a> {
     type Item = Param<'a>;
 
     fn next(&mut self) -> Option<Param<'a>> {
-        self.reader.next_param().ok().flatten()
+        let place = self.reader.next_param().ok().flatten()?;
+        Some(Param {
+            name: place.name(self.reader.bytes),
+            value: place.value(self.reader.bytes),
+        })
+    }
+}
+
+/// Where a parameter lies.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct ParamPlace {
+    pub(crate) name: (usize, usize),
+    pub(crate) value: Option<(usize, usize)>,
+    /// Whether the value is a token.
+    pub(crate) is_token: bool,
+}
+
+impl ParamPlace {
+    #[inline]
+    pub(crate) fn name<'a>(&self, bytes: &'a [u8]) -> &'a [u8] {
+        bytes.get(self.name.0..self.name.1).unwrap_or_default()
+    }
+
+    #[inline]
+    pub(crate) fn value<'a>(&self, bytes: &'a [u8]) -> Option<&'a [u8]> {
+        let (start, end) = self.value?;
+        bytes.get(start..end)
     }
 }
 
@@ -70,24 +96,38 @@ impl<'a> Iterator for ParamIter<'a> {
 pub(crate) struct ParamReader<'a> {
     bytes: &'a [u8],
     at: usize,
+    last_end: usize,
 }
 
 impl<'a> ParamReader<'a> {
+    #[inline]
     pub(crate) const fn new(bytes: &'a [u8], at: usize) -> Self {
-        Self { bytes, at }
+        Self {
+            bytes,
+            at,
+            last_end: at,
+        }
     }
 
     /// Where the reader stands: after the last parameter and the blanks behind it.
+    #[inline]
     pub(crate) const fn position(&self) -> usize {
         self.at
+    }
+
+    /// End of the last parameter; where the reader began, if there was none.
+    #[inline]
+    pub(crate) const fn last_end(&self) -> usize {
+        self.last_end
     }
 
     /// The next parameter; `Ok(None)` if no `;` follows.
     ///
     /// # Errors
     /// The offset at which a parameter breaks: an empty name, an open quote.
-    #[inline]
-    pub(crate) fn next_param(&mut self) -> Result<Option<Param<'a>>, usize> {
+    #[inline(always)]
+    #[allow(clippy::inline_always, reason = "its result is large and has two users")]
+    pub(crate) fn next_param(&mut self) -> Result<Option<ParamPlace>, usize> {
         let bytes = self.bytes;
         self.at = scan::skip_blanks(bytes, self.at);
         if bytes.get(self.at) != Some(&b';') {
@@ -98,20 +138,29 @@ impl<'a> ParamReader<'a> {
         if end == start {
             return Err(start);
         }
-        let name = bytes.get(start..end).unwrap_or_default();
+        let name = (start, end);
+        self.last_end = end;
         self.at = scan::skip_blanks(bytes, end);
         if bytes.get(self.at) != Some(&b'=') {
-            return Ok(Some(Param { name, value: None }));
+            return Ok(Some(ParamPlace {
+                name,
+                value: None,
+                is_token: false,
+            }));
         }
         let start = scan::skip_blanks(bytes, self.at + 1);
-        let end = match bytes.get(start) {
-            Some(b'"') => scan::quoted_end(bytes, start + 1).ok_or(start)?,
-            _ => scan::value_end(bytes, start),
+        let token_end = scan::token_end(bytes, start);
+        let end = match bytes.get(token_end) {
+            Some(b'"') if token_end == start => scan::quoted_end(bytes, start + 1).ok_or(start)?,
+            Some(&byte) if scan::is_value(byte) => scan::value_end(bytes, token_end),
+            _ => token_end,
         };
+        self.last_end = end;
         self.at = scan::skip_blanks(bytes, end);
-        Ok(Some(Param {
+        Ok(Some(ParamPlace {
             name,
-            value: bytes.get(start..end),
+            value: Some((start, end)),
+            is_token: start < end && end == token_end,
         }))
     }
 }

@@ -11,13 +11,26 @@ pub struct Via<'a> {
     transport: &'a [u8],
     host: &'a [u8],
     port: Option<u16>,
-    params: &'a [u8],
+    /// Where the parameters begin in `raw`.
+    params: usize,
     branch: Option<&'a [u8]>,
     received: Option<&'a [u8]>,
     rport: Option<Option<u16>>,
 }
 
 impl<'a> Via<'a> {
+    /// One that is not read yet.
+    pub(crate) const BLANK: Self = Self {
+        raw: &[],
+        transport: &[],
+        host: &[],
+        port: None,
+        params: 0,
+        branch: None,
+        received: None,
+        rport: None,
+    };
+
     /// Reads one Via that fills all of `value`.
     ///
     /// # Errors
@@ -42,46 +55,42 @@ impl<'a> Via<'a> {
         let mut port = None;
         if value.get(at) == Some(&b':') {
             let start = scan::skip_blanks(value, at + 1);
-            let rest = value.get(start..).unwrap_or_default();
-            let len = rest
-                .iter()
-                .position(|byte| !byte.is_ascii_digit())
-                .unwrap_or(rest.len());
-            port = Some(scan::port(rest.get(..len).unwrap_or_default()).ok_or(start)?);
-            at = start + len;
+            let (number, end) = scan::port_at(value, start);
+            port = Some(number.ok_or(start)?);
+            at = end;
         }
         let mut via = Self {
             raw: &[],
             transport,
             host: value.get(host_start..host_end).unwrap_or_default(),
             port,
-            params: &[],
+            params: at,
             branch: None,
             received: None,
             rport: None,
         };
         let end = via.read_params(value, at)?;
-        via.raw = scan::trim(value.get(..end).unwrap_or_default());
-        via.params = scan::trim(value.get(at..end).unwrap_or_default());
         Ok((via, end))
     }
 
+    #[inline]
     fn read_params(&mut self, value: &'a [u8], at: usize) -> Result<usize, usize> {
         let mut reader = ParamReader::new(value, at);
         while let Some(param) = reader.next_param()? {
-            let is_first_of = |name: &[u8]| param.name.eq_ignore_ascii_case(name);
-            match param.name.len() {
-                6 if is_first_of(b"branch") => {
+            let name = param.name(value);
+            let text = param.value(value);
+            match name.len() {
+                6 if scan::is_same(name, b"branch") => {
                     // An empty branch, or a second one, would make the transaction ambiguous.
-                    let text = param.value.filter(|text| !text.is_empty());
+                    let text = text.filter(|text| !text.is_empty());
                     if self.branch.is_some() || text.is_none() {
                         return Err(reader.position());
                     }
                     self.branch = text;
                 }
-                8 if is_first_of(b"received") => self.received = param.value,
-                5 if is_first_of(b"rport") => {
-                    self.rport = Some(match param.value {
+                8 if scan::is_same(name, b"received") => self.received = text,
+                5 if scan::is_same(name, b"rport") => {
+                    self.rport = Some(match text {
                         None | Some(b"") => None,
                         Some(digits) => Some(scan::port(digits).ok_or(reader.position())?),
                     });
@@ -89,6 +98,7 @@ impl<'a> Via<'a> {
                 _ => {}
             }
         }
+        self.raw = scan::trim(value.get(..reader.last_end()).unwrap_or_default());
         match value.get(reader.position()) {
             None | Some(b',') => Ok(reader.position()),
             Some(_) => Err(reader.position()),
@@ -150,8 +160,8 @@ impl<'a> Via<'a> {
 
     /// All parameters.
     #[must_use]
-    pub const fn params(&self) -> Params<'a> {
-        Params::new(self.params)
+    pub fn params(&self) -> Params<'a> {
+        Params::new(scan::trim(self.raw.get(self.params..).unwrap_or_default()))
     }
 
     /// A parameter by its name (any case): `Some(None)` if it stands without a value.

@@ -3,23 +3,24 @@
 
 use memchr::{memchr, memchr2};
 
-use super::line_end;
+use super::line_fault;
 use crate::error::{ParseError, ParseErrorKind as Kind};
 use crate::message::Start;
 use crate::method::Method;
-use crate::scan;
+use crate::scan::{self, Lines};
 use crate::status::Status;
 use crate::uri::Uri;
 
 /// Reads the start line that begins at `at`; returns it with the position of the first field.
-pub(super) fn start_line(bytes: &[u8], at: usize) -> Result<(Start<'_>, usize), ParseError> {
+pub(super) fn start_line<'a>(
+    bytes: &'a [u8],
+    at: usize,
+    lines: &mut Lines<'_>,
+) -> Result<(Start<'a>, usize), ParseError> {
     let rest = bytes.get(at..).unwrap_or_default();
-    let (end, fault) = match line_end(bytes, at) {
+    let (end, fault) = match lines.next_end(at) {
         Ok(end) => (end, None),
-        Err(fault) => (
-            at + memchr2(b'\r', b'\n', rest).unwrap_or(rest.len()),
-            Some(fault),
-        ),
+        Err(end) => (end, Some(line_fault(bytes, end))),
     };
     let line = bytes.get(at..end).unwrap_or_default();
     let fail = |kind, offset: usize| ParseError {
@@ -33,20 +34,18 @@ pub(super) fn start_line(bytes: &[u8], at: usize) -> Result<(Start<'_>, usize), 
     {
         return Err(fail(Kind::NotSip, 0));
     }
-    if line
-        .get(..4)
-        .is_some_and(|head| head.eq_ignore_ascii_case(b"SIP/"))
-    {
+    if line.first_chunk().is_some_and(|head| scan::is_sip_slash(head)) {
         let start = status_line(line).map_err(|(kind, offset)| fail(kind, offset))?;
         return fault.map_or(Ok((start, end + 2)), Err);
     }
-    let first = memchr(b' ', line).unwrap_or(line.len());
-    let last = memchr::memrchr(b' ', line).unwrap_or(line.len());
+    let first = scan::find::<b' ', b' '>(line, 0);
+    let last = match line.strip_suffix(b" SIP/2.0") {
+        Some(head) => head.len(),
+        None => memchr::memrchr(b' ', line).unwrap_or(line.len()),
+    };
     let method_bytes = line.get(..first).unwrap_or_default();
     let version = line.get(last + 1..).unwrap_or_default();
-    let is_sip = version
-        .get(..4)
-        .is_some_and(|head| head.eq_ignore_ascii_case(b"SIP/"));
+    let is_sip = version.first_chunk().is_some_and(|head| scan::is_sip_slash(head));
     if !is_sip && !looks_like_request(line, fault) {
         return Err(fail(Kind::NotSip, 0));
     }
@@ -56,7 +55,8 @@ pub(super) fn start_line(bytes: &[u8], at: usize) -> Result<(Start<'_>, usize), 
     if !is_sip || first >= last {
         return Err(fail(Kind::BadStartLine, line.len()));
     }
-    if !scan::is_whole_token(method_bytes) {
+    let method = Method::from_bytes(method_bytes);
+    if method == Method::Other && !scan::is_whole_token(method_bytes) {
         return Err(fail(Kind::BadMethod, 0));
     }
     check_version(version).map_err(|kind| fail(kind, last + 1))?;
@@ -70,7 +70,7 @@ pub(super) fn start_line(bytes: &[u8], at: usize) -> Result<(Start<'_>, usize), 
     }
     Ok((
         Start::Request {
-            method: Method::from_bytes(method_bytes),
+            method,
             method_bytes,
             uri,
         },
