@@ -5,6 +5,7 @@
 
 mod basic;
 mod carrier;
+mod credentials;
 mod edge;
 mod ending;
 mod failover;

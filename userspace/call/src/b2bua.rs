@@ -30,6 +30,7 @@ pub(crate) mod answer;
 pub(crate) mod attempt;
 pub(crate) mod bye;
 pub(crate) mod cancel;
+pub(crate) mod credentials;
 pub(crate) mod failover;
 pub(crate) mod in_dialog;
 pub(crate) mod invite;

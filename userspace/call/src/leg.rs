@@ -10,6 +10,7 @@ use trunkline_sip::token::TokenText;
 use trunkline_sip::transaction::{ClientKey, ServerKey};
 use trunkline_sip::uri::Uri;
 
+use crate::b2bua::credentials::Met;
 use crate::header_policy::Secrets;
 use crate::plan::{Trunk, TrunkId};
 use crate::session::Session;
@@ -60,6 +61,8 @@ pub(crate) struct Leg {
     pub(crate) client: Option<ClientKey>,
     /// The session timer, if there is one.
     pub(crate) session: Option<Session>,
+    /// The challenge of the peer that we answer.
+    pub(crate) met: Option<Met>,
     /// Whether the peer takes UPDATE.
     pub(crate) takes_update: bool,
     /// The peer's addresses, which must not cross.

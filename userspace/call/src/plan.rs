@@ -20,7 +20,7 @@ mod policy;
 mod source;
 
 pub use check::PlanError;
-pub use policy::{Reliability, SessionPolicy, SipPolicy};
+pub use policy::{Credentials, Reliability, SessionPolicy, SipPolicy};
 
 /// Index of a zone in [`RoutePlan::zones`].
 pub type ZoneId = u8;

@@ -200,6 +200,8 @@ pub struct CallCounters {
     pub glare: u64,
     /// Forked answers that were acknowledged and ended at once.
     pub forked_answers: u64,
+    /// Challenges of trunks that were answered with credentials.
+    pub challenges_met: u64,
     /// Session refreshes sent.
     pub sessions_refreshed: u64,
     /// Calls ended since a session was not refreshed.

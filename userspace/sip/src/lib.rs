@@ -14,6 +14,7 @@ extern crate alloc;
 extern crate std;
 
 pub mod dialog;
+pub mod digest;
 pub mod error;
 pub mod framing;
 pub mod header;

@@ -8,7 +8,7 @@ use trunkline_sip::path::Output;
 use trunkline_sip::transaction::TimerValues;
 
 use super::record::Ending;
-use super::{CallTimer, Core, Timer, bye};
+use super::{CallTimer, Core, Timer, bye, credentials};
 use crate::action::CallRef;
 use crate::call::{Call, Side};
 use crate::cdr::EndedBy;
@@ -29,6 +29,7 @@ pub(crate) fn send(
         core.counters.limit_capacity += 1;
         return;
     };
+    let authorization = credentials::in_dialog(ctx, leg, trunk, b"ACK");
     let Some(dialog) = &leg.dialog else { return };
     let sent = core.send(ctx, &path, |buffer| {
         //= https://www.rfc-editor.org/rfc/rfc3261#section-13.2.2.4
@@ -36,6 +37,7 @@ pub(crate) fn send(
         //# the same as the INVITE being acknowledged, but the CSeq method MUST
         //# be ACK.
         let mut writer = dialog.request(b"ACK", leg.invite_cseq, &path, branch.as_bytes(), buffer);
+        credentials::write(leg, &authorization, &mut writer);
         super::finish(
             &mut writer,
             b"User-Agent",

@@ -9,7 +9,7 @@ use trunkline_sip::transaction::TimerValues;
 use trunkline_sip::{Class, Message, Status};
 
 use super::record::Ending;
-use super::{Core, ack, bye, cancel, failover, provisional, record, refresh, refusal};
+use super::{Core, ack, bye, cancel, credentials, failover, provisional, record, refresh, refusal};
 use crate::call::{Attempt, AttemptState, Call, Early, Failure, Fork, Side};
 use crate::cdr::EndedBy;
 use crate::ctx::Ctx;
@@ -61,6 +61,7 @@ pub(crate) fn on_success(core: &mut Core, ctx: &mut Ctx<'_>, call: &mut Call, me
     core.disarm(&mut attempt.timer);
     attempt.state = AttemptState::Answered;
     attempt.leg.client = None;
+    credentials::accepted(&mut attempt.leg);
     let leg = &mut attempt.leg;
     match confirmed(&mut attempt.early, leg, message) {
         Ok(dialog) => leg.dialog = Some(dialog),

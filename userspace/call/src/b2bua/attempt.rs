@@ -10,7 +10,7 @@ use trunkline_sip::write::{Overflow, Writer};
 use trunkline_sip::{Message, Method, Name};
 use trunkline_time::TimerKey;
 
-use super::{CallTimer, Core, Timer, User, finish, prack};
+use super::{CallTimer, Core, Timer, User, credentials, finish, prack};
 use crate::call::{Attempt, AttemptState, Call, Failure, Side, Terms};
 use crate::ctx::Ctx;
 use crate::header_policy::{self, Crossing, Secrets};
@@ -83,7 +83,17 @@ fn send_invite(
         reliable,
         min_secs: 0,
     };
-    let client = start(core, ctx, call, &leg, trunk, &terms, message, offer.as_deref());
+    let client = start(
+        core,
+        ctx,
+        call,
+        &leg,
+        trunk,
+        &terms,
+        message,
+        offer.as_deref(),
+        &[],
+    );
     let Some(client) = client else {
         call.media.close_side_b(ctx);
         return Err(NO_ROOM);
@@ -129,11 +139,13 @@ fn start(
     terms: &Terms,
     message: &Message<'_>,
     offer: Option<&[u8]>,
+    authorization: &[u8],
 ) -> Option<ClientKey> {
     let user = User::Attempt(call.at, terms.number);
     core.start(ctx, Method::Invite, &leg.path, user, |branch, buffer| {
         let mut writer = Writer::new(buffer);
         begin_invite(call, leg, trunk, branch, message, &mut writer);
+        credentials::write(leg, authorization, &mut writer);
         write_extensions(message, terms, trunk.sip.session, &mut writer);
         end_invite(call, leg, trunk, message, offer, &mut writer)
     })
@@ -155,8 +167,10 @@ pub(crate) fn again(core: &mut Core, ctx: &mut Ctx<'_>, call: &mut Call) -> bool
         (Ok(message), Some(trunk)) => {
             attempt.leg.invite_cseq += 1;
             offer_of(ctx, call, trunk, &message).ok().and_then(|offer| {
-                let (leg, terms) = (&attempt.leg, &attempt.terms);
-                start(core, ctx, call, leg, trunk, terms, &message, offer.as_deref())
+                let uri = attempt.leg.request_uri.clone();
+                let value = credentials::value(ctx, &mut attempt.leg, Some(trunk), b"INVITE", &uri);
+                let (leg, terms, offer) = (&attempt.leg, &attempt.terms, offer.as_deref());
+                start(core, ctx, call, leg, trunk, terms, &message, offer, &value)
             })
         }
         _ => None,
@@ -224,6 +238,7 @@ fn leg_b(ctx: &mut Ctx<'_>, call: &Call, target: Target, trunk: &Trunk, path: Pa
         owed_bye: None,
         client: None,
         session: None,
+        met: None,
         takes_update: false,
         secrets: Secrets::of_peer(trunk, path.local.ip(), path.remote.ip()),
     }

@@ -3,10 +3,12 @@
 use alloc::string::String;
 use alloc::sync::Arc;
 
-use trunkline_sip::{Method, Name, Status};
+use trunkline_sip::dialog::Dialog;
+use trunkline_sip::write::Overflow;
+use trunkline_sip::{Message, Method, Name, Status};
 
 use super::record::{self, Ending};
-use super::{Asked, Core, User, cancel, failover, finish, refusal};
+use super::{Asked, Core, User, cancel, credentials, failover, finish, refusal};
 use crate::action::CallRef;
 use crate::call::{Call, Side};
 use crate::cdr::EndedBy;
@@ -129,18 +131,40 @@ pub(crate) fn send(
     reason: &str,
 ) -> bool {
     let path = leg.next_hop(trunk);
-    let Some(dialog) = leg.dialog.as_mut() else {
+    let authorization = credentials::in_dialog(ctx, leg, trunk, b"BYE");
+    let Some(cseq) = leg.dialog.as_mut().map(Dialog::next_cseq) else {
         return false;
     };
-    let cseq = dialog.next_cseq();
+    let leg = &*leg;
     core.start(ctx, Method::Bye, &path, User::Bye(at), |branch, buffer| {
+        let dialog = leg.dialog.as_ref().ok_or(Overflow)?;
         let mut writer = dialog.request(b"BYE", cseq, &path, branch.as_bytes(), buffer);
+        credentials::write(leg, &authorization, &mut writer);
         if !reason.is_empty() {
             writer.field(b"Reason", reason.as_bytes());
         }
         finish(&mut writer, b"User-Agent", None)
     })
     .is_some()
+}
+
+/// The final response to a BYE of ours: a challenge is met, anything else ends it.
+pub(crate) fn on_response(core: &mut Core, ctx: &mut Ctx<'_>, call: &mut Call, message: &Message<'_>) {
+    let plan = Arc::clone(&call.plan);
+    let at = call.at;
+    let leg = [Side::A, Side::B]
+        .into_iter()
+        .find(|side| call.leg(*side).is_some_and(|l| *l.call_id == *message.call_id()))
+        .and_then(|side| call.leg_mut(side));
+    if let Some(leg) = leg
+        && let Some(trunk) = plan.trunk(leg.trunk)
+        && credentials::take(leg, trunk, message)
+        && send(core, ctx, at, leg, Some(trunk), "")
+    {
+        core.counters.challenges_met += 1;
+        return;
+    }
+    on_ended(call);
 }
 
 /// A BYE of ours was answered, or never will be.

@@ -6,7 +6,7 @@ use core::time::Duration;
 use trunkline_sip::{Class, Message, Method, Name, Status};
 
 use super::record::{self, Ending};
-use super::{Core, attempt, cancel, in_dialog, refresh, refusal};
+use super::{Core, attempt, cancel, credentials, in_dialog, refresh, refusal};
 use crate::admission;
 use crate::call::{Attempt, AttemptState, Call, Failure};
 use crate::cdr::EndedBy;
@@ -74,6 +74,15 @@ pub(crate) fn on_failure(
         && call.attempt.as_mut().is_some_and(|a| takes_longer(a, message))
         && attempt::again(core, ctx, call)
     {
+        return;
+    }
+    let plan = alloc::sync::Arc::clone(&call.plan);
+    let trunk = call.attempt.as_ref().and_then(|a| plan.trunk(a.target.trunk));
+    if let (Some(trunk), Some(attempt)) = (trunk, call.attempt.as_mut())
+        && credentials::take(&mut attempt.leg, trunk, message)
+        && attempt::again(core, ctx, call)
+    {
+        core.counters.challenges_met += 1;
         return;
     }
     let Some(mut failed) = call.attempt.take() else {

@@ -8,7 +8,7 @@ use trunkline_sip::write::Writer;
 use trunkline_sip::{Message, Method, Status};
 
 use super::record::Ending;
-use super::{Asked, Core, User, bye, finish, invite, prack, refresh, refusal, reinvite};
+use super::{Asked, Core, User, bye, credentials, finish, invite, prack, refresh, refusal, reinvite};
 use crate::call::{Call, RELAYS_MAX, Relay, Side};
 use crate::cdr::EndedBy;
 use crate::ctx::Ctx;
@@ -143,6 +143,7 @@ fn send(
     let secrets = call.leg(side)?.secrets.clone();
     let leg = call.leg_mut(side.other())?;
     let path = leg.next_hop(Some(to));
+    let authorization = credentials::in_dialog(ctx, leg, Some(to), message.method_bytes());
     let cseq = leg.dialog.as_mut()?.next_cseq();
     if message.method() == Method::Invite {
         leg.invite_cseq = cseq;
@@ -157,6 +158,7 @@ fn send(
     core.start(ctx, message.method(), &path, User::Relay(at), |branch, buffer| {
         let dialog = leg.dialog.as_ref().ok_or(trunkline_sip::write::Overflow)?;
         let mut writer = dialog.request(method, cseq, &path, branch.as_bytes(), buffer);
+        credentials::write(leg, &authorization, &mut writer);
         write_fields(&mut writer, leg, message, &secrets, &crossing);
         finish(&mut writer, b"User-Agent", body)
     })
@@ -195,7 +197,17 @@ pub(crate) fn on_response(
     let Some(place) = call.relays.iter().position(|r| r.client == client) else {
         return;
     };
-    let relay = call.relays.remove(place);
+    let mut relay = call.relays.remove(place);
+    if credentials::is_challenge(status) && sent_again(core, ctx, call, &mut relay, message) {
+        core.counters.challenges_met += 1;
+        call.relays.push(relay);
+        return;
+    }
+    if status.is_success()
+        && let Some(leg) = call.leg_mut(relay.from.other())
+    {
+        credentials::accepted(leg);
+    }
     match relay.method {
         Method::Invite | Method::Update => reinvite::on_response(core, ctx, call, &relay, status, message),
         Method::Prack => prack::on_response(core, ctx, call, &relay, status, message),
@@ -208,6 +220,53 @@ pub(crate) fn on_response(
         }
     }
     after_response(core, ctx, call, status);
+}
+
+/// Sends a challenged request once more with credentials. False if that cannot be.
+fn sent_again(
+    core: &mut Core,
+    ctx: &mut Ctx<'_>,
+    call: &mut Call,
+    relay: &mut Relay,
+    challenge: &Message<'_>,
+) -> bool {
+    let plan = Arc::clone(&call.plan);
+    let Ok(request) = trunkline_sip::parse(&relay.request) else {
+        return false;
+    };
+    let other = relay.from.other();
+    let is_met = call.leg_mut(other).is_some_and(|leg| {
+        plan.trunk(leg.trunk)
+            .is_some_and(|trunk| credentials::take(leg, trunk, challenge))
+    });
+    if !is_met || relay.method == Method::Prack {
+        return false;
+    }
+    let edited = match request.sdp().filter(|_| relay.has_offer) {
+        None => None,
+        Some(body) => {
+            let codecs = call.trunk(other).map(|t| t.codecs.clone()).unwrap_or_default();
+            match call.media.offer(ctx, relay.from, body, &codecs) {
+                Ok(edited) => Some(edited),
+                Err(_) => return false,
+            }
+        }
+    };
+    let body = match (&edited, request.content_type()) {
+        (Some(edited), _) => Some((&b"application/sdp"[..], edited.as_slice())),
+        (None, Some(content_type)) if !request.body().is_empty() => Some((content_type, request.body())),
+        (None, _) => None,
+    };
+    let Some(client) = send(core, ctx, call, relay.from, &request, body) else {
+        return false;
+    };
+    relay.client = client;
+    if relay.method == Method::Invite
+        && let Some(leg) = call.leg_mut(other)
+    {
+        leg.client = Some(client);
+    }
+    true
 }
 
 /// No response came to a relayed request.

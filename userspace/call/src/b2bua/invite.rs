@@ -269,6 +269,7 @@ fn leg_a(ctx: &mut Ctx<'_>, asked: &Asked<'_, '_>, trunk: &Trunk, token: Token, 
         owed_bye: None,
         client: None,
         session: None,
+        met: None,
         takes_update: message.lists(Name::Allow, b"UPDATE"),
         secrets: Secrets::of(message, trunk, asked.path.local.ip(), asked.path.remote.ip()),
     })

@@ -7,7 +7,7 @@ use trunkline_sip::transaction::ClientKey;
 use trunkline_sip::{Message, Method, Name, Status};
 
 use super::record::Ending;
-use super::{Asked, CallTimer, Core, Timer, User, ack, bye, finish, invite};
+use super::{Asked, CallTimer, Core, Timer, User, ack, bye, credentials, finish, invite};
 use crate::call::{Call, Refresh, Side};
 use crate::cdr::EndedBy;
 use crate::ctx::Ctx;
@@ -96,6 +96,8 @@ fn send(core: &mut Core, ctx: &mut Ctx<'_>, call: &mut Call, side: Side) {
     };
     let is_update = leg.takes_update;
     let method = if is_update { Method::Update } else { Method::Invite };
+    let trunk = plan.trunk(leg.trunk);
+    let authorization = credentials::in_dialog(ctx, leg, trunk, method.as_str().as_bytes());
     if !is_update {
         leg.invite_cseq = cseq;
     }
@@ -104,6 +106,7 @@ fn send(core: &mut Core, ctx: &mut Ctx<'_>, call: &mut Call, side: Side) {
         let dialog = leg.dialog.as_ref().ok_or(trunkline_sip::write::Overflow)?;
         let name = method.as_str().as_bytes();
         let mut writer = dialog.request(name, cseq, &path, branch.as_bytes(), buffer);
+        credentials::write(leg, &authorization, &mut writer);
         writer.field(b"Contact", leg.contact().as_bytes());
         writer.field(b"Allow", ALLOW);
         writer.field(b"Supported", b"timer");
@@ -150,7 +153,15 @@ pub(crate) fn on_response(
         end(core, ctx, call, "the other side is gone");
         return;
     }
+    let plan = Arc::clone(&call.plan);
     let Some(leg) = call.leg_mut(side) else { return };
+    if let Some(trunk) = plan.trunk(leg.trunk)
+        && credentials::take(leg, trunk, message)
+    {
+        core.counters.challenges_met += 1;
+        send(core, ctx, call, side);
+        return;
+    }
     match status.code() {
         405 | 501 if is_update => leg.takes_update = false,
         422 => {
@@ -190,6 +201,7 @@ fn accepted(core: &mut Core, ctx: &mut Ctx<'_>, call: &mut Call, side: Side, mes
     if let Some(dialog) = leg.dialog.as_mut() {
         dialog.refresh_target(message);
     }
+    credentials::accepted(leg);
     if message.method() == Method::Invite {
         ack::send(core, ctx, leg, plan.trunk(leg.trunk), None);
     }

@@ -90,7 +90,9 @@ impl Calls {
                     });
                 }
                 User::Bye(at) if message.status().is_some_and(Status::is_final) => {
-                    self.with(ctx, at, |_, _, call| bye::on_ended(call));
+                    self.with(ctx, at, |core, ctx, call| {
+                        bye::on_response(core, ctx, call, message);
+                    });
                 }
                 User::Probe(trunk, peer) => {
                     let Some(status) = message.status() else { return };

@@ -1,5 +1,9 @@
 //! How SIP extensions are treated on a trunk.
 
+use alloc::string::String;
+use alloc::sync::Arc;
+use core::fmt;
+
 /// Which extensions a trunk is offered, and who serves them.
 #[derive(Debug, Clone, Default)]
 pub struct SipPolicy {
@@ -7,6 +11,8 @@ pub struct SipPolicy {
     pub reliable: Reliability,
     /// Session timers of legs of this trunk.
     pub session: SessionPolicy,
+    /// Answers challenges of this trunk; `None` = a challenge is a refusal.
+    pub auth: Option<Arc<Credentials>>,
 }
 
 /// Who acknowledges the reliable provisional responses of a callee (RFC 3262).
@@ -40,5 +46,22 @@ impl Default for SessionPolicy {
             expires_secs: 1800,
             min_secs: 90,
         }
+    }
+}
+
+/// What a trunk knows us by.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Credentials {
+    /// The user name.
+    pub username: String,
+    /// The password; it is never shown.
+    pub password: String,
+}
+
+impl fmt::Debug for Credentials {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Credentials")
+            .field("username", &self.username)
+            .finish_non_exhaustive()
     }
 }
