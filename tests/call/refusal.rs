@@ -6,7 +6,7 @@ use trunkline_call::plan::Limits;
 
 use crate::basic::{end, talk};
 use crate::edge::{CARRIER_A, Edge, PBX, limit, parts};
-use crate::phone::{Msg, Phone, sdp};
+use crate::phone::{Msg, Phone, sdp, sdp_with};
 
 fn invite_text(to: &str, fields: &str) -> String {
     Phone::caller(PBX, "2025550109", to).request("INVITE", fields, &sdp("10.0.0.20", 4000))
@@ -349,5 +349,45 @@ fn nothing_of_one_side_reaches_the_other() {
     a.learn(&ok);
     edge.receive(PBX, &a.ack(""));
     edge.receive(PBX, &a.request("BYE", "", ""));
+    edge.finish();
+}
+
+#[test]
+fn options_that_require_or_address_what_is_not_there_are_refused() {
+    let mut edge = Edge::new();
+    let mut a = Phone::caller(PBX, "1", "12125550123");
+    let answer = refused(
+        &mut edge,
+        &a.request("OPTIONS", "Require: foo, timer, bar\r\n", ""),
+        "420",
+    );
+    assert_eq!(answer.must("Unsupported"), "foo, bar");
+    let mut a = Phone::caller(PBX, "2", "12125550123");
+    let text = a.request("OPTIONS", "", "");
+    refused(
+        &mut edge,
+        &text.replacen("sip:12125550123@10.0.0.10", "gopher:x", 1),
+        "416",
+    );
+    edge.finish();
+}
+
+#[test]
+fn a_description_tells_nobody_where_it_comes_from() {
+    let mut edge = Edge::new();
+    let mut a = Phone::caller(PBX, "2025550101", "12125550123");
+    let attributes = "a=sendrecv\r\na=x-host:10.0.0.20\r\na=x-port:7\r\n";
+    let body = sdp_with("10.0.0.20", 4000, "0", attributes, 1).replacen(
+        "s=call\r\n",
+        "s=call\r\ni=desk at 10.0.0.20\r\nu=http://pbx.corp.example/\r\ne=me@corp.example\r\np=+1 202 555 0101\r\n",
+        1,
+    );
+    edge.receive(PBX, &a.invite(&body));
+    edge.expect(PBX, "SIP/2.0 100 ");
+    // Every message that is sent is searched for the addresses of the other side.
+    let invite = edge.expect(CARRIER_A, "INVITE ");
+    assert!(invite.body().contains("a=x-port:7\r\n") && invite.body().contains("a=sendrecv\r\n"));
+    assert!(!invite.body().contains("x-host") && !invite.body().contains("\r\ne="));
+    edge.receive(PBX, &a.cancel());
     edge.finish();
 }

@@ -143,6 +143,25 @@ pub fn body_may_cross(body: &[u8], secrets: &Secrets) -> bool {
     !secrets.occur_in(body)
 }
 
+/// Takes the lines out of a session description that tell one side's addresses or people to the other.
+///
+/// The connection, origin and media lines are already ours; an attribute or title with an IP address in it, and the
+/// contact lines (`u=`, `e=`, `p=`), are not needed to talk.
+pub fn hide_description(description: &mut Vec<u8>) {
+    let mut kept = Vec::with_capacity(description.len());
+    for line in description.split_inclusive(|&byte| byte == b'\n') {
+        let tells = match line.first() {
+            Some(b'u' | b'e' | b'p') => true,
+            Some(b'a' | b'i' | b'k') => holds_address(line),
+            _ => false,
+        };
+        if !tells {
+            kept.extend_from_slice(line);
+        }
+    }
+    *description = kept;
+}
+
 /// The user part of a URI as it is written on the other side: a number in the trunk's format, anything else
 /// as it is.
 #[must_use]
@@ -307,8 +326,12 @@ fn holds_address(value: &[u8]) -> bool {
         .filter_map(|word| core::str::from_utf8(word).ok())
         .any(|word| {
             let bare = word.trim_matches('.');
-            let host = bare.rsplit_once(':').map_or(bare, |(host, _)| host);
-            bare.parse::<IpAddr>().is_ok() || host.parse::<Ipv4Addr>().is_ok()
+            let is_ipv6 = bare.parse::<IpAddr>().is_ok() || bare.trim_matches(':').parse::<IpAddr>().is_ok();
+            // `port:host`, `host:port` and `name:host` leave a colon at either end of an IPv4 address.
+            is_ipv6
+                || bare
+                    .split(':')
+                    .any(|part| part.trim_matches('.').parse::<Ipv4Addr>().is_ok())
         })
 }
 

@@ -16,6 +16,7 @@ use trunkline_sip::sdp::{self, Edits, Identity, MediaDescription, MediaEdit, Ses
 use crate::call::Side;
 use crate::cdr::MediaTotals;
 use crate::ctx::Ctx;
+use crate::header_policy;
 use crate::plan::{RoutePlan, TrunkId};
 use ports::{give_back, take};
 
@@ -309,6 +310,7 @@ impl MediaPlan {
         let mut out = alloc::vec![0; body.len() + GROWTH_MAX];
         let len = sdp::rewrite(body, &edits, &mut out).map_err(|_| MediaError::Body)?;
         out.truncate(len);
+        header_policy::hide_description(&mut out);
         Ok(out)
     }
 }
