@@ -33,7 +33,16 @@ fn path() -> Path {
 }
 
 fn layer(now: Timestamp) -> Layer {
-    Layer::new(now, TimerValues::default(), Capacity { clients: 8, servers: 8 }, 0, 1)
+    Layer::new(
+        now,
+        TimerValues::default(),
+        Capacity {
+            clients: 8,
+            servers: 8,
+        },
+        0,
+        1,
+    )
 }
 
 fn message(first_line: &str, branch: &str, method: &str) -> String {
@@ -51,9 +60,20 @@ fn timers_repeat_requests_and_responses_without_allocating() {
     let mut out = Counted::default();
     let branch = layer.next_branch(1).unwrap();
     let invite = message("INVITE sip:b@y.example SIP/2.0", branch.as_str(), "INVITE");
-    layer.start(now, Method::Invite, branch.as_bytes(), &path(), invite.as_bytes(), 0, &mut out).unwrap();
+    layer
+        .start(
+            now,
+            Method::Invite,
+            branch.as_bytes(),
+            &path(),
+            invite.as_bytes(),
+            0,
+            &mut out,
+        )
+        .unwrap();
     let asked = message("INVITE sip:b@y.example SIP/2.0", "z9hG4bKa", "INVITE");
-    let OnRequest::New(key) = layer.on_request(now, &parse(asked.as_bytes()).unwrap(), &path(), &mut out) else {
+    let OnRequest::New(key) = layer.on_request(now, &parse(asked.as_bytes()).unwrap(), &path(), &mut out)
+    else {
         panic!("a new request")
     };
     let busy = message("SIP/2.0 486 Busy Here", "z9hG4bKa", "INVITE");
@@ -65,7 +85,11 @@ fn timers_repeat_requests_and_responses_without_allocating() {
             layer.expire(now, &mut out, &mut |_| {});
         }
     });
-    assert_eq!((allocations, out.0), (0, 6 + 10), "timer A fires six times in 32 s, timer G ten times");
+    assert_eq!(
+        (allocations, out.0),
+        (0, 6 + 10),
+        "timer A fires six times in 32 s, timer G ten times"
+    );
 }
 
 #[test]
@@ -75,7 +99,17 @@ fn what_a_peer_repeats_is_absorbed_without_allocating() {
     let mut out = Counted::default();
     let branch = layer.next_branch(1).unwrap();
     let invite = message("INVITE sip:b@y.example SIP/2.0", branch.as_str(), "INVITE");
-    layer.start(now, Method::Invite, branch.as_bytes(), &path(), invite.as_bytes(), 0, &mut out).unwrap();
+    layer
+        .start(
+            now,
+            Method::Invite,
+            branch.as_bytes(),
+            &path(),
+            invite.as_bytes(),
+            0,
+            &mut out,
+        )
+        .unwrap();
     let busy = message("SIP/2.0 486 Busy Here", branch.as_str(), "INVITE");
     assert!(matches!(
         layer.on_response(now, &parse(busy.as_bytes()).unwrap(), &mut out),
@@ -109,7 +143,9 @@ fn a_transaction_in_a_warm_place_takes_no_memory_at_all() {
     let mut round = || {
         let branch = layer.next_branch(1).unwrap();
         let (to, bytes) = (path(), asked.as_bytes());
-        layer.start(now, Method::Options, branch.as_bytes(), &to, bytes, 0, &mut out).unwrap();
+        layer
+            .start(now, Method::Options, branch.as_bytes(), &to, bytes, 0, &mut out)
+            .unwrap();
         let request = parse(asked.as_bytes()).unwrap();
         let OnRequest::New(key) = layer.on_request(now, &request, &to, &mut out) else {
             panic!("a new request")
