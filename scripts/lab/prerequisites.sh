@@ -7,7 +7,7 @@ export PATH="${CARGO_HOME:-$HOME/.cargo}/bin:$PATH"
 
 # Compiles libbpf, libxdp and the XDP program; sets up namespaces; plays calls.
 readonly DEBIAN_PACKAGES=(
-    ca-certificates clang curl ethtool gcc git iproute2 jq libc6-dev libelf-dev llvm m4 make perl-base pkg-config
+    ca-certificates clang curl ethtool gcc git iproute2 iputils-ping jq libc6-dev libelf-dev llvm m4 make perl-base pkg-config
     shellcheck sip-tester tshark zlib1g-dev
 )
 
