@@ -133,13 +133,13 @@ fn link(name: &str) -> String {
     String::from_utf8(output.stdout).unwrap()
 }
 
-fn ip(arguments: &str) {
+pub(crate) fn ip(arguments: &str) {
     let status = Command::new("ip").args(arguments.split(' ')).status().unwrap();
     assert!(status.success(), "ip {arguments}");
 }
 
 /// Runs `body` on a thread with a network namespace of its own, which ends with the thread.
-fn in_namespace(body: impl FnOnce() + Send) {
+pub(crate) fn in_namespace(body: impl FnOnce() + Send) {
     if !is_root() {
         return;
     }

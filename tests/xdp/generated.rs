@@ -45,10 +45,10 @@ fn kernel_and_userspace_agree_on_generated_frames() {
 }
 
 /// SplitMix64: a number from a number, the same every time.
-struct Random(u64);
+pub(crate) struct Random(pub(crate) u64);
 
 impl Random {
-    fn next(&mut self) -> u64 {
+    pub(crate) fn next(&mut self) -> u64 {
         self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
         let mut z = self.0;
         z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
@@ -56,14 +56,14 @@ impl Random {
         z ^ (z >> 31)
     }
 
-    fn below(&mut self, limit: usize) -> usize {
+    pub(crate) fn below(&mut self, limit: usize) -> usize {
         (self.next() % limit as u64) as usize
     }
 
     /// A captured frame with one to four things done to it.
     ///
     /// Half of them grow from the hostile and the SIP ones, which are few.
-    fn frame(&mut self, odd: &[Captured], plain: &[Captured]) -> Vec<u8> {
+    pub(crate) fn frame(&mut self, odd: &[Captured], plain: &[Captured]) -> Vec<u8> {
         let from = if self.below(2) == 0 { odd } else { plain };
         let mut frame = from[self.below(from.len())].bytes.clone();
         for _ in 0..=self.below(4) {
@@ -136,7 +136,7 @@ impl Random {
 }
 
 /// Makes the header checksum right wherever there is a whole IPv4 header, so that later checks are reached.
-fn mend_ipv4_checksum(frame: &mut [u8]) {
+pub(crate) fn mend_ipv4_checksum(frame: &mut [u8]) {
     let mut at = 14;
     while at < 22 && matches!(frame.get(at - 2..at), Some([0x81, 0x00] | [0x88, 0xa8])) {
         at += 4;

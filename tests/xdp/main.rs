@@ -9,5 +9,6 @@ mod capture;
 mod corpus;
 mod generated;
 mod kernel;
+mod relay;
 mod scenario;
 mod speed;

@@ -24,6 +24,8 @@ pub struct Classified {
     pub verdict: Verdict,
     /// The zone that owns the destination, or [`ZONE_UNKNOWN`] if the decision fell before that was known.
     pub zone: u8,
+    /// For [`Verdict::Rtp`]: the place of the port's flow in the flow table, if it has one.
+    pub flow: Option<u32>,
     /// The headers: complete for [`Verdict::Sip`] and [`Verdict::Rtp`], else as far as reading went.
     pub layout: Layout,
 }
@@ -41,9 +43,13 @@ pub fn classify<B: Bytes + ?Sized, S: Steering>(bytes: &B, steering: &S) -> Clas
     let mut classified = Classified {
         verdict: Verdict::Kernel(PassReason::Unreadable),
         zone: ZONE_UNKNOWN,
+        flow: None,
         layout: Layout::EMPTY,
     };
-    classified.verdict = match decide(bytes, steering, &mut classified.layout, &mut classified.zone) {
+    let Classified {
+        zone, flow, layout, ..
+    } = &mut classified;
+    classified.verdict = match decide(bytes, steering, layout, zone, flow) {
         Ok(verdict) | Err(verdict) => verdict,
     };
     classified
@@ -56,6 +62,7 @@ fn decide<B: Bytes + ?Sized, S: Steering>(
     steering: &S,
     layout: &mut Layout,
     zone: &mut u8,
+    flow: &mut Option<u32>,
 ) -> Result<Verdict, Verdict> {
     let ethertype = link::read(bytes, layout)?;
     let ip = ip::read(bytes, ethertype, layout)?;
@@ -77,6 +84,7 @@ fn decide<B: Bytes + ?Sized, S: Steering>(
     check_udp(bytes, &ip, layout)?;
     check_source(bytes, layout)?;
     if !is_sip {
+        *flow = local.flow_index(destination_port);
         return Ok(Verdict::Rtp { zone: local.zone });
     }
     if !steering.source_allowed(local.zone, &layout.source) {

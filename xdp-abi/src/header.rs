@@ -271,6 +271,22 @@ pub struct Egress {
 }
 
 impl Egress {
+    /// Nothing is known.
+    pub const EMPTY: Self = Self {
+        interface: 0,
+        ttl: 0,
+        dscp: 0,
+        vlan_count: 0,
+        vlan: [0; 2],
+        mtu: 0,
+        source_port: 0,
+        destination_port: 0,
+        source_mac: [0; 6],
+        destination_mac: [0; 6],
+        source: Address([0; 16]),
+        destination: Address([0; 16]),
+    };
+
     /// Whether the frame will be IPv6.
     #[inline(always)]
     #[must_use]

@@ -15,7 +15,9 @@ extern crate std;
 
 pub mod checksum;
 pub mod classify;
+pub mod flow;
 pub mod header;
+pub mod kernel_tier;
 pub mod map;
 pub mod rewrite;
 pub mod verdict;
@@ -32,4 +34,4 @@ pub use verdict::{DropReason, PassReason, Verdict};
 /// Version of everything in this crate that both sides of the kernel boundary must agree on.
 ///
 /// The program carries it (see [`map::ABI`]) and the loader refuses a program with another one.
-pub const ABI_VERSION: u32 = 2;
+pub const ABI_VERSION: u32 = 3;

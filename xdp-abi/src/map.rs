@@ -33,6 +33,10 @@ pub const SOURCES: &str = "SOURCES";
 pub const SOCKETS: &str = "SOCKETS";
 /// Name of the per-CPU array of [`Count`], indexed by [`crate::verdict::counter_index`].
 pub const COUNTERS: &str = "COUNTERS";
+/// Name of the array of [`crate::flow::Flow`], which userspace maps.
+pub const FLOWS: &str = "FLOWS";
+/// The most flows that there can be.
+pub const FLOWS_MAX: u32 = 1 << 20;
 /// Name of the program.
 pub const PROGRAM: &str = "steer";
 
@@ -87,6 +91,10 @@ pub struct Local {
     pub rtp_low: u16,
     /// Last media port, inclusive.
     pub rtp_high: u16,
+    /// Place in the flow table of the flow of `rtp_low`, plus one; 0 if the address has no flows there.
+    pub flow_base: u32,
+    /// Zero.
+    pub reserved_2: u32,
 }
 
 impl Local {
@@ -106,6 +114,25 @@ impl Local {
             .copy_from_slice(sip_ports);
         (local.rtp_low, local.rtp_high) = rtp_ports.unwrap_or((0, 0));
         Some(local)
+    }
+
+    /// How many flows the media ports have room for.
+    #[must_use]
+    pub const fn flow_count(&self) -> u32 {
+        if self.rtp_low == 0 || self.rtp_high < self.rtp_low {
+            return 0;
+        }
+        (self.rtp_high as u32 - self.rtp_low as u32) / 2 + 1
+    }
+
+    /// Place in the flow table of the flow of `port`.
+    #[inline(always)]
+    #[must_use]
+    pub const fn flow_index(&self, port: u16) -> Option<u32> {
+        if self.flow_base == 0 || !self.is_rtp(port) || (port ^ self.rtp_low) & 1 == 1 {
+            return None;
+        }
+        Some(self.flow_base - 1 + (port as u32 - self.rtp_low as u32) / 2)
     }
 
     /// Whether a SIP listener has this UDP port.
@@ -198,7 +225,7 @@ pub const fn socket_key(slot: u8, queue: u32) -> Option<u32> {
 
 const _: () = {
     assert!(size_of::<Config>() == 68 && align_of::<Config>() == 4);
-    assert!(size_of::<Local>() == 24 && align_of::<Local>() == 8);
+    assert!(size_of::<Local>() == 32 && align_of::<Local>() == 8);
     assert!(core::mem::offset_of!(Local, sip_ports) == 4 && core::mem::offset_of!(Local, rtp_low) == 20);
     assert!(size_of::<TrieKey>() == 24 && align_of::<TrieKey>() == 4);
     assert!(size_of::<Count>() == 16 && align_of::<Count>() == 8);

@@ -40,21 +40,42 @@ pub fn towards<B: BytesMut + ?Sized>(
         return Err(DropReason::RtpTooBig);
     }
     let received = buffer.be16_at(l4_offset + 6).ok_or(DropReason::Truncated)?;
-    let checksum = match (received, egress.is_ipv6()) {
-        (0, false) => 0,
+    if received != 0 || !egress.is_ipv6() {
+        return exchange(buffer, start, layout, egress);
+    }
+    let checksum =
         //= https://www.rfc-editor.org/rfc/rfc8200#section-8.1
         //# Unlike IPv4, the default behavior when UDP packets are
         //# originated by an IPv6 node is that the UDP checksum is not
         //# optional.
-        (0, true) => pseudo_header(&egress.source, &egress.destination, udp_len)
+        pseudo_header(&egress.source, &egress.destination, udp_len)
             .add(egress.source_port)
             .add(egress.destination_port)
             .add(udp_len)
             .add_range(buffer, l4_offset + UDP_LEN, layout.payload_len as usize)
             .ok_or(DropReason::Truncated)?
-            .finish_udp(),
-        (received, _) => exchanged(received, layout, egress),
+            .finish_udp();
+    write_headers(buffer, l4_offset, udp_len, checksum, egress)
+}
+
+/// As [`towards`], for a frame whose UDP checksum need not be made from the whole datagram: it has one, or leaves as
+/// IPv4. What the kernel does; constant time. One without for IPv6 would leave as it must not, with zero.
+///
+/// # Errors
+/// As [`towards`], but that the caller answers for the packet's size.
+#[inline(always)]
+pub fn exchange<B: BytesMut + ?Sized>(
+    buffer: &mut B,
+    start: usize,
+    layout: &Layout,
+    egress: &Egress,
+) -> Result<Rewritten, DropReason> {
+    let l4_offset = start + layout.l4_offset as usize;
+    let checksum = match buffer.be16_at(l4_offset + 6).ok_or(DropReason::Truncated)? {
+        0 => 0,
+        received => exchanged(received, layout, egress),
     };
+    let udp_len = layout.payload_len + UDP_LEN as u16;
     write_headers(buffer, l4_offset, udp_len, checksum, egress)
 }
 

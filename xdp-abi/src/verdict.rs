@@ -124,6 +124,10 @@ reasons! {
         RtpNoRemote => "rtp_no_remote",
         /// Larger than the egress interface can send.
         RtpTooBig => "rtp_too_big",
+        /// Media with a payload type that was not agreed.
+        RtpWrongPayloadType => "rtp_wrong_payload_type",
+        /// Media at a higher rate than the flow may have.
+        RtpOverRate => "rtp_over_rate",
         /// SIP that cannot be parsed and may not be answered.
         SipMalformed => "sip_malformed",
         /// SIP from an address that no trunk names, found by userspace.
@@ -168,8 +172,18 @@ reasons! {
 /// How many verdicts there are when the zone is left out: the width of one zone's row of counters.
 pub const VERDICTS: usize = 2 + PassReason::COUNT + DropReason::COUNT;
 
-/// Entries in the counter map: one row for each zone and one for frames of no zone.
-pub const COUNTERS: u32 = ((ZONES_MAX + 1) * VERDICTS) as u32;
+/// Entries in the counter map: one row for each zone and one for frames of no zone, then one relay count for each zone.
+pub const COUNTERS: u32 = VERDICT_COUNTERS + ZONES_MAX as u32;
+
+/// Entries in the counter map that stand for a verdict.
+const VERDICT_COUNTERS: u32 = ((ZONES_MAX + 1) * VERDICTS) as u32;
+
+/// The entry of the counter map for media of `zone` that the kernel relayed itself: those frames have no other counter.
+#[inline]
+#[must_use]
+pub const fn relayed_index(zone: u8) -> u32 {
+    VERDICT_COUNTERS + (zone as u32 & (ZONES_MAX as u32 - 1))
+}
 
 impl Verdict {
     /// The verdict's place in a zone's row of counters, below [`VERDICTS`].
@@ -237,11 +251,15 @@ mod tests {
 
     #[test]
     fn every_counter_index_means_what_made_it() {
-        for index in 0..COUNTERS {
+        for index in 0..VERDICT_COUNTERS {
             let (zone, verdict) = counter_meaning(index).unwrap();
             assert_eq!(counter_index(zone, verdict), index);
         }
-        assert_eq!(counter_meaning(COUNTERS), None);
+        assert!((VERDICT_COUNTERS..=COUNTERS).all(|index| counter_meaning(index).is_none()));
+        assert_eq!(
+            (relayed_index(0), relayed_index(31)),
+            (VERDICT_COUNTERS, COUNTERS - 1)
+        );
     }
 
     #[test]

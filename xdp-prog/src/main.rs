@@ -13,16 +13,18 @@
 
 mod maps;
 mod packet;
+mod relay;
 
 use aya_ebpf::bindings::xdp_action::{XDP_DROP, XDP_PASS};
 use aya_ebpf::macros::xdp;
 use aya_ebpf::programs::XdpContext;
 use trunkline_xdp_abi::map::{SourceKey, ZONE_UNKNOWN, socket_key};
-use trunkline_xdp_abi::verdict::counter_index;
+use trunkline_xdp_abi::verdict::{counter_index, relayed_index};
 use trunkline_xdp_abi::{Address, Local, PassReason, Steering, Verdict, classify};
 
 use crate::maps::{CONFIG, LOCALS, SOCKETS};
 use crate::packet::Packet;
+use crate::relay::Relayed;
 
 /// Decides about one frame and says in the counters how.
 #[xdp]
@@ -46,9 +48,16 @@ pub fn steer(context: XdpContext) -> u32 {
             Ok(action) => count(&packet, zone, classified.verdict, action),
             Err(action) => count(&packet, zone, Verdict::Kernel(PassReason::SipNoSocket), action),
         },
-        Verdict::Rtp { .. } => match redirect(interface, &context) {
-            Ok(action) => count(&packet, zone, classified.verdict, action),
-            Err(action) => count(&packet, zone, Verdict::Kernel(PassReason::RtpNoSocket), action),
+        Verdict::Rtp { .. } => match relay::relay(&context, &classified.layout, classified.flow) {
+            Relayed::Sent(action) => {
+                packet.count(relayed_index(zone));
+                action
+            }
+            Relayed::Dropped(reason) => count(&packet, zone, Verdict::Drop(reason), XDP_DROP),
+            Relayed::NotOurs => match redirect(interface, &context) {
+                Ok(action) => count(&packet, zone, classified.verdict, action),
+                Err(action) => count(&packet, zone, Verdict::Kernel(PassReason::RtpNoSocket), action),
+            },
         },
         Verdict::Kernel(_) => count(&packet, zone, classified.verdict, XDP_PASS),
         Verdict::Drop(_) => count(&packet, zone, classified.verdict, XDP_DROP),

@@ -3,6 +3,7 @@
 use aya_ebpf::macros::map;
 use aya_ebpf::maps::lpm_trie::LpmTrie;
 use aya_ebpf::maps::{Array, HashMap, PerCpuArray, XskMap};
+use trunkline_xdp_abi::flow::Flow;
 use trunkline_xdp_abi::map::{Config, Count, LOCALS_MAX, SOCKETS_MAX, SOURCES_MAX};
 use trunkline_xdp_abi::{ABI_VERSION, Address, Local, verdict};
 
@@ -26,9 +27,16 @@ pub static SOURCES: LpmTrie<[u32; 5], u32> = LpmTrie::with_max_entries(SOURCES_M
 #[map]
 pub static SOCKETS: XskMap = XskMap::with_max_entries(SOCKETS_MAX, 0);
 
+/// The relays, which userspace maps and writes. The loader says how many there are.
+#[map]
+pub static FLOWS: Array<Flow> = Array::with_max_entries(1, BPF_F_MMAPABLE);
+
 /// What became of every frame.
 #[map]
 pub static COUNTERS: PerCpuArray<Count> = PerCpuArray::with_max_entries(verdict::COUNTERS, 0);
+
+/// From the kernel's `bpf.h`.
+const BPF_F_MMAPABLE: u32 = 1 << 10;
 
 /// Read by the kernel; no helper that this program calls asks for more.
 #[unsafe(link_section = "license")]

@@ -5,17 +5,18 @@
 
 mod config;
 mod error;
+mod flows;
 mod pod;
+mod test_run;
 
 use std::collections::BTreeSet;
 use std::net::IpAddr;
 use std::os::fd::{AsRawFd, BorrowedFd};
-use std::time::Duration;
 
 use aya::maps::lpm_trie::{Key, LpmTrie};
 use aya::maps::{Array, HashMap, MapData, MapError, PerCpuArray, XskMap};
 use aya::programs::xdp::XdpLinkId;
-use aya::programs::{TestRun as _, TestRunOptions, Xdp, XdpMode};
+use aya::programs::{Xdp, XdpMode};
 use aya::{Ebpf, VerifierLogLevel};
 use trunkline_xdp_abi::map::{
     self, Config, Count, INTERFACES_MAX, LOCALS_MAX, SOURCES_MAX, SourceKey, ZONE_UNKNOWN, ZONES_MAX,
@@ -28,6 +29,8 @@ use pod::Plain;
 
 pub use config::{Mode, Source, SteerConfig};
 pub use error::SteerError;
+pub use flows::FlowTable;
+pub use test_run::TestRun;
 
 /// An interface that the program runs on.
 #[derive(Clone, Debug)]
@@ -53,17 +56,6 @@ pub struct SteerCount {
     pub bytes: u64,
 }
 
-/// What the program did with a frame in a test run.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct TestRun {
-    /// The XDP action code: 1 drop, 2 pass, 4 redirect.
-    pub action: u32,
-    /// The frame afterwards.
-    pub frame: Vec<u8>,
-    /// Time of one run, averaged over all repetitions.
-    pub duration: Duration,
-}
-
 /// The loaded program. Not attached until [`SteerProgram::attach`].
 #[derive(Debug)]
 pub struct SteerProgram {
@@ -74,6 +66,8 @@ pub struct SteerProgram {
     locals: BTreeSet<Address>,
     sources: BTreeSet<(SourceKey, u32)>,
     zones: usize,
+    parts: flows::Parts,
+    flows: FlowTable,
 }
 
 impl SteerProgram {
@@ -84,7 +78,9 @@ impl SteerProgram {
     pub fn load(config: &SteerConfig) -> Result<Self, SteerError> {
         let object = OBJECT.ok_or(SteerError::NotBuilt)?;
         let interfaces = resolve(&config.interfaces)?;
+        let parts = flows::Parts::new(&config.locals);
         let mut ebpf = aya::EbpfLoader::new()
+            .map_max_entries(map::FLOWS, parts.count())
             .verifier_log_level(VerifierLogLevel::DEBUG | VerifierLogLevel::STATS)
             .load(object)
             .map_err(SteerError::load)?;
@@ -95,6 +91,7 @@ impl SteerProgram {
             .try_into()
             .map_err(SteerError::load)?;
         program.load().map_err(SteerError::load)?;
+        let flows = FlowTable::map(&ebpf, parts.count())?;
         let mut steer = Self {
             ebpf,
             interfaces,
@@ -103,6 +100,8 @@ impl SteerProgram {
             locals: BTreeSet::new(),
             sources: BTreeSet::new(),
             zones: 0,
+            flows,
+            parts,
         };
         steer.replace_sources(&config.sources)?;
         steer.replace_locals(&config.locals)?;
@@ -140,6 +139,18 @@ impl SteerProgram {
     /// Where the program runs, by slot, and in which mode.
     pub fn attachments(&self) -> impl Iterator<Item = &Attachment> {
         self.attached.iter().map(|(attachment, _)| attachment)
+    }
+
+    /// The flows that the program relays by itself.
+    #[must_use]
+    pub fn flows(&self) -> &FlowTable {
+        &self.flows
+    }
+
+    /// The place in [`SteerProgram::flows`] for what comes in at `port` of `address`. Odd ports have none.
+    #[must_use]
+    pub fn flow_index(&self, address: IpAddr, port: u16) -> Option<u32> {
+        self.parts.index(Address::from(address), port)
     }
 
     /// Has `queue` of the interface in slot `interface` deliver to the AF_XDP socket `socket`.
@@ -182,11 +193,15 @@ impl SteerProgram {
             .unwrap_or(0);
         limit("zones", zones, ZONES_MAX)?;
         self.zones = self.zones.max(zones);
+        let placed: Vec<(Address, Local)> = locals
+            .iter()
+            .map(|(ip, local)| (Address::from(*ip), self.parts.place(Address::from(*ip), *local)))
+            .collect();
         let gone: Vec<Address> = self.locals.difference(&wanted).copied().collect();
         let mut entries: HashMap<&mut MapData, Plain<Address>, Plain<Local>> = self.map_mut(map::LOCALS)?;
-        for (ip, local) in locals {
+        for (address, local) in placed {
             entries
-                .insert(Plain(Address::from(*ip)), Plain(*local), 0)
+                .insert(Plain(address), Plain(local), 0)
                 .map_err(|source| SteerError::map(map::LOCALS, source))?;
         }
         for address in gone {
@@ -258,34 +273,6 @@ impl SteerProgram {
             }
         }
         Ok(moved)
-    }
-
-    /// Runs the program `repeat` times on `frame` by `BPF_PROG_TEST_RUN`, as if it came in on queue 0 of the loopback
-    /// interface. Nothing is sent anywhere, but the counters move.
-    ///
-    /// # Errors
-    /// [`SteerError::Load`] if the kernel refuses: it does so for frames of less than 14 bytes.
-    pub fn test_run(&self, frame: &[u8], repeat: u32) -> Result<TestRun, SteerError> {
-        let program: &Xdp = self
-            .ebpf
-            .program(map::PROGRAM)
-            .ok_or(SteerError::Abi { found: 0 })?
-            .try_into()
-            .map_err(SteerError::load)?;
-        let mut out = vec![0; frame.len() + 256];
-        let options = TestRunOptions {
-            data_in: Some(frame),
-            data_out: Some(&mut out),
-            repeat,
-            ..TestRunOptions::new()
-        };
-        let result = program.test_run(options).map_err(SteerError::load)?;
-        out.truncate(result.data_size_out as usize);
-        Ok(TestRun {
-            action: result.return_value,
-            frame: out,
-            duration: result.duration,
-        })
     }
 
     /// Tells the program its interfaces: from now on it does more than pass everything on.

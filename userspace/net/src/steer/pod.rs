@@ -10,7 +10,7 @@ pub(super) struct Plain<T>(pub(super) T);
 
 // SAFETY: `Address` is sixteen bytes: no padding, any bits are a value, and `Plain` is transparent.
 unsafe impl aya::Pod for Plain<Address> {}
-// SAFETY: `Local` is `repr(C)` of u8 and u16 that fill its 24 bytes (asserted where it is defined), so no padding.
+// SAFETY: `Local` is `repr(C)` of integers that fill its 32 bytes (asserted where it is defined), so no padding.
 unsafe impl aya::Pod for Plain<Local> {}
 // SAFETY: `Config` is `repr(C)` of seventeen u32, 68 bytes (asserted), so no padding.
 unsafe impl aya::Pod for Plain<Config> {}
