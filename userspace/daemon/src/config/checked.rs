@@ -148,7 +148,7 @@ pub(crate) fn check(file: &File, base: &Path, resolve: Resolve<'_>, problems: &m
     let cdr = service::check_cdr(&file.cdr, &node.state_dir, problems);
     let mut interfaces = Vec::new();
     let zones = zone::check_all(&file.zones, &mut interfaces, problems);
-    let trunks = trunk::check_all(&file.trunks, &zones, resolve, problems);
+    let trunks = trunk::check_all(&file.trunks, &zones, base, resolve, problems);
     let names = routing::TrunkNames::new(&file.trunks);
     Config {
         node,

@@ -13,7 +13,7 @@ use crate::config::{
     section::{Flag, Named, Number, Scalar, Section, Text},
 };
 
-pub(crate) use self::trunk::{Limits, Media, NumberEdit, Numbers, Trunk};
+pub(crate) use self::trunk::{Auth, Limits, Media, NumberEdit, Numbers, Trunk};
 
 const TABLES: &[&str] = &[
     "node",

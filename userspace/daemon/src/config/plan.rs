@@ -163,6 +163,7 @@ fn trunk_lines(plan: &RoutePlan, trunk: &Trunk, lines: &mut Vec<String>) {
     line("codecs", format!("{:?}", trunk.codecs));
     line("numbers", format!("{:?}", trunk.numbers));
     line("media", format!("{:?}", trunk.media));
+    line("sip", format!("{:?}", trunk.sip));
 }
 
 #[cfg(test)]

@@ -188,11 +188,6 @@ fn what_is_not_honoured_is_said() {
         ("[dataplane]\nmedia = \"kernel\"", "", "relayed in the workers"),
         (
             "",
-            "auth = { username = \"u\", password_file = \"p\" }",
-            "`auth` is not in this build",
-        ),
-        (
-            "",
             "register = { registrar = \"r.example\", aor = \"sip:a@r.example\", expires = \"1h\" }",
             "`register` is not",
         ),

@@ -1,10 +1,10 @@
 //! Trunks: peers, sources, limits, numbers and media.
 
-use std::{collections::HashMap, sync::Arc, time::Duration};
+use std::{collections::HashMap, path::Path, sync::Arc, time::Duration};
 
 use toml::Spanned;
 use trunkline_call::{
-    plan::{Limits, MediaPolicy, NumberEdit, NumberRules, OutFormat, SipPolicy, Trunk, Zone},
+    plan::{Credentials, Limits, MediaPolicy, NumberEdit, NumberRules, OutFormat, SipPolicy, Trunk, Zone},
     trunk::TrunkState,
 };
 use trunkline_media::LatchPolicy;
@@ -30,6 +30,7 @@ const TRUNKS_MAX: usize = 65_535;
 pub(super) fn check_all(
     trunks: &[file::Trunk],
     zones: &[Zone],
+    base: &Path,
     resolve: Resolve<'_>,
     problems: &mut Problems<'_>,
 ) -> Vec<Trunk> {
@@ -46,7 +47,7 @@ pub(super) fn check_all(
     let mut checked: Vec<Trunk> = Vec::with_capacity(trunks.len());
     let mut claims = HashMap::new();
     for raw in trunks {
-        let trunk = check(raw, zones, resolve, problems);
+        let trunk = check(raw, zones, base, resolve, problems);
         if let Some(name) = &raw.name
             && checked.iter().any(|other| other.name == trunk.name)
         {
@@ -62,7 +63,13 @@ pub(super) fn check_all(
     checked
 }
 
-fn check(raw: &file::Trunk, zones: &[Zone], resolve: Resolve<'_>, problems: &mut Problems<'_>) -> Trunk {
+fn check(
+    raw: &file::Trunk,
+    zones: &[Zone],
+    base: &Path,
+    resolve: Resolve<'_>,
+    problems: &mut Problems<'_>,
+) -> Trunk {
     let zone = raw
         .zone
         .as_ref()
@@ -89,7 +96,13 @@ fn check(raw: &file::Trunk, zones: &[Zone], resolve: Resolve<'_>, problems: &mut
         codecs: check_codecs(&raw.codecs, problems),
         numbers: check_numbers(&raw.numbers, problems),
         media: check_media(&raw.media, problems),
-        sip: SipPolicy::default(),
+        sip: SipPolicy {
+            auth: raw
+                .auth
+                .as_ref()
+                .and_then(|auth| check_auth(auth, base, problems)),
+            ..SipPolicy::default()
+        },
         state: Arc::new(TrunkState::new(peers.len(), limits)),
         limits,
         peers,
@@ -109,14 +122,38 @@ fn find_zone(name: &Text, zones: &[Zone], problems: &mut Problems<'_>) -> Option
     place.map(|index| index as u8)
 }
 
-fn report_missing_features(raw: &file::Trunk, problems: &mut Problems<'_>) {
-    if let Some(auth) = &raw.auth {
-        problems.warning(
-            auth,
-            "`auth` is not in this build: a 401 or 407 of this trunk counts as a refusal",
-            "use a peer that knows us by address",
+/// Who we are for this trunk. The password is the first line of its file.
+fn check_auth(auth: &file::Auth, base: &Path, problems: &mut Problems<'_>) -> Option<Arc<Credentials>> {
+    let (username, path) = (auth.username.as_ref()?, auth.password_file.as_ref()?);
+    let file = base.join(path.get_ref());
+    let text = match std::fs::read_to_string(&file) {
+        Ok(text) => text,
+        Err(error) => {
+            problems.error(
+                &path.span(),
+                format!("{} cannot be read: {error}", file.display()),
+                "write the password into that file, readable by trunkline alone",
+            );
+            return None;
+        }
+    };
+    let password = text.lines().next().unwrap_or_default().to_owned();
+    let is_sound = |text: &str| !text.is_empty() && !text.contains(['"', '\\', '\r', '\n']);
+    if !is_sound(username.get_ref()) || password.is_empty() {
+        problems.error(
+            &username.span(),
+            "the user name or the password is empty, or the name has quotes in it",
+            "name the account that the carrier gave us",
         );
+        return None;
     }
+    Some(Arc::new(Credentials {
+        username: username.get_ref().clone(),
+        password,
+    }))
+}
+
+fn report_missing_features(raw: &file::Trunk, problems: &mut Problems<'_>) {
     if let Some(register) = &raw.register {
         problems.warning(
             register,

@@ -50,11 +50,17 @@ pub(crate) struct Trunk {
     pub(crate) down_after: Option<Number>,
     pub(crate) up_after: Option<Number>,
     pub(crate) limits: Limits,
-    pub(crate) auth: Option<Range<usize>>,
+    pub(crate) auth: Option<Auth>,
     pub(crate) register: Option<Range<usize>>,
     pub(crate) codecs: Vec<Text>,
     pub(crate) numbers: Numbers,
     pub(crate) media: Media,
+}
+
+#[derive(Debug)]
+pub(crate) struct Auth {
+    pub(crate) username: Option<Text>,
+    pub(crate) password_file: Option<Text>,
 }
 
 #[derive(Debug, Default)]
@@ -121,11 +127,12 @@ impl Trunk {
     }
 }
 
-fn read_auth(section: &Section<'_>, problems: &mut Problems<'_>) -> Option<Range<usize>> {
+fn read_auth(section: &Section<'_>, problems: &mut Problems<'_>) -> Option<Auth> {
     let auth = section.table("auth", AUTH, problems)?;
-    auth.required("username", "\"u\"", problems);
-    auth.required("password_file", "\"pbx.secret\"", problems);
-    Some(auth.span())
+    Some(Auth {
+        username: auth.required("username", "\"u\"", problems),
+        password_file: auth.required("password_file", "\"pbx.secret\"", problems),
+    })
 }
 
 fn read_register(section: &Section<'_>, problems: &mut Problems<'_>) -> Option<Range<usize>> {
