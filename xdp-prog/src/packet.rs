@@ -6,7 +6,7 @@ use aya_ebpf::helpers::{bpf_ktime_get_ns, bpf_redirect, bpf_xdp_adjust_head, bpf
 use aya_ebpf::maps::HashMap;
 use aya_ebpf::maps::lpm_trie::Key;
 use aya_ebpf::programs::XdpContext;
-use trunkline_xdp_abi::flow::{Counts, Flow, RULES_WORDS, Rules, is_being_written};
+use trunkline_xdp_abi::flow::{Counts, Flow, IN_KERNEL, RULES_WORDS, Rules, is_being_written};
 use trunkline_xdp_abi::map::TrieKey;
 use trunkline_xdp_abi::{Bytes, BytesMut};
 
@@ -124,7 +124,7 @@ impl Entry {
         FLOWS.get_ptr_mut(index).map(Self)
     }
 
-    /// The flow's rules, or `None` if they are just being written.
+    /// The flow's rules, or `None` if they leave it to the worker or are just being written.
     ///
     /// What [`trunkline_xdp_abi::flow::observe`] does, with volatile loads: the target knows no atomic ones. The compiler
     /// keeps their order, and so does a processor that never takes loads before earlier loads, as x86-64; for others
@@ -132,6 +132,9 @@ impl Entry {
     #[inline(always)]
     pub fn rules(&self) -> Option<Rules> {
         let head = self.word(0);
+        if is_being_written(head) || (head >> 32) as u16 & IN_KERNEL == 0 {
+            return None;
+        }
         barrier(self.0);
         let mut words = [head; RULES_WORDS];
         let mut index = 1;
@@ -140,7 +143,7 @@ impl Entry {
             index += 1;
         }
         barrier(self.0);
-        if is_being_written(head) || self.word(0) != head {
+        if self.word(0) != head {
             return None;
         }
         // SAFETY: `Rules` is `repr(C)` of integers without padding, as long as these words (asserted where it is
