@@ -188,10 +188,14 @@ pub struct Field<'a> {
 impl<'a> Message<'a> {
     /// A message whose fields are not read yet.
     #[inline]
-    pub(crate) const fn blank(bytes: &'a [u8], start: Start<'a>) -> Self {
+    pub(crate) const fn blank(bytes: &'a [u8]) -> Self {
         Self {
             bytes,
-            start,
+            start: Start::Request {
+                method: Method::Other,
+                method_bytes: &[],
+                uri: &[],
+            },
             fields: FieldIndex::new(),
             via: Via::BLANK,
             from: NameAddr::BLANK,

@@ -18,6 +18,18 @@ use start_line::start_line;
 /// # Errors
 /// [`ParseError`] with the first fault that was found and its offset.
 pub fn parse(bytes: &[u8]) -> Result<Message<'_>, ParseError> {
+    // The message is read in the place where it is returned: it is too large to be moved about.
+    let mut result = Ok(Message::blank(bytes));
+    if let Ok(message) = &mut result
+        && let Err(error) = read(message)
+    {
+        result = Err(error);
+    }
+    result
+}
+
+fn read(message: &mut Message<'_>) -> Result<(), ParseError> {
+    let bytes = message.bytes;
     if bytes.len() > MESSAGE_BYTES_MAX {
         return Err(ParseError {
             kind: Kind::TooLarge,
@@ -27,7 +39,7 @@ pub fn parse(bytes: &[u8]) -> Result<Message<'_>, ParseError> {
     let start_at = skip_leading_crlf(bytes);
     let mut lines = Lines::new(bytes, start_at);
     let (start, mut at) = start_line(bytes, start_at, &mut lines)?;
-    let mut message = Message::blank(bytes, start);
+    message.start = start;
     while let Some(line) = field_line(bytes, at, &mut lines)? {
         message
             .fields
@@ -35,8 +47,7 @@ pub fn parse(bytes: &[u8]) -> Result<Message<'_>, ParseError> {
             .map_err(|kind| ParseError { kind, offset: at })?;
         at = line.next;
     }
-    read_fields(&mut message, at + CRLF.len())?;
-    Ok(message)
+    read_fields(message, at + CRLF.len())
 }
 
 /// Reads the fields that every message needs, once all lines are known.
@@ -212,7 +223,9 @@ pub(crate) fn field_line(bytes: &[u8], at: usize, lines: &mut Lines<'_>) -> Resu
     if end == at {
         return Ok(None);
     }
-    let colon = scan::find::<b':', b':'>(bytes, at);
+    let rest = bytes.get(at..).unwrap_or_default();
+    let written_len = scan::find::<b':', b':'>(rest, 0);
+    let colon = at + written_len;
     if colon >= end {
         return Err(ParseError {
             kind: Kind::NoColon,
@@ -226,12 +239,12 @@ pub(crate) fn field_line(bytes: &[u8], at: usize, lines: &mut Lines<'_>) -> Resu
         let next = lines.next_end(end + CRLF.len());
         end = next.map_err(|end| line_fault(bytes, end))?;
     }
-    let (name, name_len) = match Name::read_at(bytes, at, colon - at) {
-        Name::Other => other_name(bytes.get(at..colon).unwrap_or_default()).ok_or(ParseError {
+    let (name, name_len) = match Name::read(rest, written_len) {
+        Name::Other => other_name(rest.get(..written_len).unwrap_or_default()).ok_or(ParseError {
             kind: Kind::BadHeaderName,
             offset: at,
         })?,
-        name => (name, colon - at),
+        name => (name, written_len),
     };
     let value = scan::trimmed(bytes, colon + 1, end);
     Ok(Some(Line {

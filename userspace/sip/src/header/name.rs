@@ -167,10 +167,9 @@ impl Name {
         Self::from_words(&words, name.len())
     }
 
-    /// Reads the name of `len` bytes that begins at `at`, like [`Name::from_bytes`].
+    /// Reads the name in the first `len` bytes, like [`Name::from_bytes`].
     #[inline]
-    pub(crate) fn read_at(bytes: &[u8], at: usize, len: usize) -> Self {
-        let rest = bytes.get(at..).unwrap_or_default();
+    pub(crate) fn read(rest: &[u8], len: usize) -> Self {
         match rest.first_chunk() {
             Some(words) if len <= NAME_BYTES_MAX => Self::from_words(words, len),
             _ => Self::from_bytes(rest.get(..len).unwrap_or_default()),

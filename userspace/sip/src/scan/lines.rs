@@ -15,7 +15,7 @@ pub(crate) struct Lines<'a> {
     crs: u64,
     /// Whether its last byte is a CR.
     carry: u64,
-    /// First place where a CR without LF, or an LF without CR, was seen.
+    /// First place where a CR without LF, or an LF without CR, was seen; the end of the bytes if there is none.
     fault: usize,
 }
 
@@ -28,7 +28,7 @@ impl<'a> Lines<'a> {
             base: at,
             crs: 0,
             carry: 0,
-            fault: usize::MAX,
+            fault: bytes.len(),
         };
         lines.read_window();
         lines
@@ -50,7 +50,7 @@ impl<'a> Lines<'a> {
         }
         let end = self.base + self.crs.trailing_zeros() as usize;
         self.crs &= self.crs - 1;
-        if end + 1 < self.fault && end + 1 < self.bytes.len() {
+        if end + 1 < self.fault {
             Ok(end)
         } else {
             self.slow_end(at)
