@@ -34,7 +34,7 @@ pub(super) fn start_line<'a>(
     {
         return Err(fail(Kind::NotSip, 0));
     }
-    if line.first_chunk().is_some_and(|head| scan::is_sip_slash(head)) {
+    if line.first_chunk().is_some_and(scan::is_sip_slash) {
         let start = status_line(line).map_err(|(kind, offset)| fail(kind, offset))?;
         return fault.map_or(Ok((start, end + 2)), Err);
     }
@@ -45,7 +45,7 @@ pub(super) fn start_line<'a>(
     };
     let method_bytes = line.get(..first).unwrap_or_default();
     let version = line.get(last + 1..).unwrap_or_default();
-    let is_sip = version.first_chunk().is_some_and(|head| scan::is_sip_slash(head));
+    let is_sip = version.first_chunk().is_some_and(scan::is_sip_slash);
     if !is_sip && !looks_like_request(line, fault) {
         return Err(fail(Kind::NotSip, 0));
     }
