@@ -93,8 +93,8 @@ fn a_burst_passes_and_then_the_rate() {
         ..rules()
     };
     let mut passed = 0;
-    for now_ns in 1000..1200 {
-        let is_relayed = decision(&packet(1, 0), &policed, &mut counts, now_ns) == Decision::Relay(Some(8));
+    for time_ns in 1000..1200 {
+        let is_relayed = decision(&packet(1, 0), &policed, &mut counts, time_ns) == Decision::Relay(Some(8));
         passed += u64::from(is_relayed);
     }
     assert_eq!((passed, counts.over_rate), (12, 188));

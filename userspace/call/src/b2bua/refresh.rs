@@ -3,6 +3,7 @@
 use alloc::sync::Arc;
 use core::time::Duration;
 
+use trunkline_sip::dialog::Dialog;
 use trunkline_sip::transaction::ClientKey;
 use trunkline_sip::{Message, Method, Name, Status};
 
@@ -91,7 +92,7 @@ fn send(core: &mut Core, ctx: &mut Ctx<'_>, call: &mut Call, side: Side) {
     let same = call.media.last_towards(side).to_vec();
     let Some(leg) = call.leg_mut(side) else { return };
     let path = leg.next_hop(plan.trunk(leg.trunk));
-    let Some(cseq) = leg.dialog.as_mut().map(|d| d.next_cseq()) else {
+    let Some(cseq) = leg.dialog.as_mut().map(Dialog::next_cseq) else {
         return;
     };
     let is_update = leg.takes_update;
