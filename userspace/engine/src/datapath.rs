@@ -114,6 +114,7 @@ impl Datapath {
         config: &EngineConfig,
         snapshot: &Snapshot,
     ) -> Result<(Self, Vec<WorkerIo>), StartError> {
+        UdpSockets::probe(&udp_listeners(&snapshot.plan)).map_err(StartError::Listener)?;
         match config.io {
             Io::Socket => Self::sockets(config, snapshot),
             Io::Xdp(mode) => Self::xdp(config, snapshot, mode),

@@ -11,6 +11,7 @@
 #![forbid(unsafe_code)]
 
 pub mod affinity;
+mod books;
 pub mod command;
 pub mod config;
 pub mod counters;
@@ -28,6 +29,7 @@ pub mod supervisor;
 pub mod trace;
 pub mod worker;
 
+pub use books::Books;
 pub use config::{EngineConfig, Io, XdpMode};
 pub use datapath::{InterfaceReport, StartError, Steered};
 pub use report::{Conservation, WorkerReport};

@@ -18,12 +18,13 @@ use trunkline_call::report::CallSummary;
 use trunkline_net::poll::Waiter;
 use trunkline_xdp_abi::verdict::DropReason;
 
+use crate::books::Books;
 use crate::command::{COMMANDS_MAX, CallRecord, Command};
 use crate::config::EngineConfig;
 use crate::datapath::{Datapath, InterfaceReport, StartError, Steered, WorkerIo};
 use crate::handoff::{Doorbell, Handoff};
 use crate::launch::{self, Launch};
-use crate::report::{self, Conservation, WorkerReport};
+use crate::report::{Conservation, WorkerReport};
 use crate::snapshot::Snapshot;
 use crate::worker::{CDRS_PER_CALL, Shared};
 
@@ -174,38 +175,25 @@ impl Engine {
         self.datapath.steered()
     }
 
+    /// What all parts counted, taken once, so that sums over it agree.
+    #[must_use]
+    pub fn books(&self) -> Books {
+        // A frame is counted by the program first. Its counters are read last, so that no frame is seen by a worker and
+        // not by the program.
+        let reports = self.reports();
+        Books::new(reports, self.steered())
+    }
+
     /// Frames dropped by reason: by the XDP program, on the way to the workers, and by the workers.
     #[must_use]
     pub fn drops(&self) -> [u64; DropReason::COUNT] {
-        let reports = self.reports();
-        let mut drops = report::drops(&reports);
-        for (sum, own) in drops.iter_mut().zip(self.steered().drops) {
-            *sum += own;
-        }
-        drops
+        self.books().drops()
     }
 
     /// The books of the whole edge.
     #[must_use]
     pub fn conservation(&self) -> Conservation {
-        // The program counts first, so its numbers are read last: no frame is then seen by a worker but not by it.
-        let reports = self.reports();
-        let mut books = Conservation::default();
-        let mut from_rings = 0;
-        for report in &reports {
-            books.add_worker(report);
-            from_rings += report
-                .packets
-                .zones(crate::counters::Tier::Worker)
-                .iter()
-                .map(|row| row.rx.packets)
-                .sum::<u64>();
-        }
-        let steered = self.steered();
-        books.received += steered.seen().saturating_sub(from_rings);
-        books.passed += steered.passed.iter().sum::<u64>();
-        books.dropped += steered.drops.iter().sum::<u64>();
-        books
+        self.books().conservation()
     }
 
     /// The live calls of all workers.
@@ -279,7 +267,8 @@ impl Engine {
     /// Zones, interfaces, listeners and port ranges must be those of the running plan.
     ///
     /// # Errors
-    /// What the kernel says about the XDP program's maps; nothing was published then.
+    /// What the kernel says about the XDP program's maps. The workers keep the plan that they have then; the program may
+    /// already let in the sources of `plan` in place of those of the old one. Reloading either plan again mends that.
     pub fn reload(&self, plan: Arc<RoutePlan>) -> Result<(), StartError> {
         self.datapath.replace(&Snapshot::of(Arc::clone(&plan)))?;
         for index in 0..self.workers.len() {

@@ -53,7 +53,8 @@ pub fn missing_for_xdp() -> Vec<String> {
 
 /// Gives up, for this thread and those it starts later, every capability but what `keep` names, for good.
 ///
-/// Threads that run already keep theirs.
+/// Threads that run already keep theirs. What is given up cannot be had back by starting another program either
+/// (`PR_SET_NO_NEW_PRIVS`).
 ///
 /// # Errors
 /// What the kernel says; some sets may then already be smaller.
@@ -73,7 +74,20 @@ pub fn drop_all_but(keep: Keep) -> io::Result<()> {
     caps::clear(None, CapSet::Ambient).map_err(io::Error::other)?;
     caps::set(None, CapSet::Inheritable, &HashSet::new()).map_err(io::Error::other)?;
     caps::set(None, CapSet::Effective, &kept).map_err(io::Error::other)?;
-    caps::set(None, CapSet::Permitted, &kept).map_err(io::Error::other)
+    caps::set(None, CapSet::Permitted, &kept).map_err(io::Error::other)?;
+    refuse_new_privileges()
+}
+
+/// Keeps programs that this thread may start from gaining privileges by set-user-ID bits or file capabilities.
+fn refuse_new_privileges() -> io::Result<()> {
+    let (on, unused): (libc::c_ulong, libc::c_ulong) = (1, 0);
+    // SAFETY: this option takes integers only, and changes nothing but a flag of the calling thread.
+    let result = unsafe { libc::prctl(libc::PR_SET_NO_NEW_PRIVS, on, unused, unused, unused) };
+    if result < 0 {
+        Err(io::Error::last_os_error())
+    } else {
+        Ok(())
+    }
 }
 
 /// `CAP_BPF` to load the program and its maps, `CAP_NET_ADMIN` to attach it, `CAP_NET_RAW` for AF_XDP sockets.
@@ -96,6 +110,16 @@ mod tests {
         });
         assert_eq!(inside.join().unwrap(), (Vec::new(), false));
         assert_eq!(permitted().unwrap(), before, "other threads are left alone");
+    }
+
+    #[test]
+    fn no_program_brings_privileges_back() {
+        let flag = std::thread::spawn(|| {
+            drop_all_but(Keep::Nothing).unwrap();
+            let status = std::fs::read_to_string("/proc/thread-self/status").unwrap();
+            status.lines().any(|line| line == "NoNewPrivs:\t1")
+        });
+        assert!(flag.join().unwrap());
     }
 
     #[test]

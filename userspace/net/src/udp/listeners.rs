@@ -66,6 +66,25 @@ impl UdpSockets {
         Ok(Self { config, listeners })
     }
 
+    /// Binds each of `listeners` once without sharing it, and lets it go again.
+    ///
+    /// The sockets of [`bind`](Self::bind) share their address with each other, and the kernel lets another process of
+    /// the same user join in unseen; so this comes before the first of them.
+    ///
+    /// # Errors
+    /// What the kernel says, with the address it says it of: above all that another process serves it already.
+    pub fn probe(listeners: &[SocketAddr]) -> io::Result<()> {
+        for address in listeners {
+            let options = Options {
+                is_shared: false,
+                receive_buffer: PROBE_BUFFER,
+            };
+            sockets::bind(*address, options)
+                .map_err(|error| io::Error::new(error.kind(), format!("UDP {address}: {error}")))?;
+        }
+        Ok(())
+    }
+
     /// The addresses listened on, with the port that the kernel chose where the port was 0.
     #[must_use]
     pub fn listeners(&self) -> Vec<SocketAddr> {
@@ -86,6 +105,9 @@ pub(super) fn interface_of(config: &UdpConfig, address: IpAddr) -> io::Result<u8
         )
     })
 }
+
+/// Receive buffer of a socket that is closed at once.
+const PROBE_BUFFER: usize = 4096;
 
 /// Lets the process open as many descriptors as the system lets it ask for: one for each port of each call.
 fn raise_descriptor_limit() {

@@ -213,3 +213,13 @@ fn too_long_for_a_port_is_counted() {
     assert_eq!(link.counters().rx_dropped_invalid, 1);
     assert_eq!(link.slots().app, 0);
 }
+
+#[test]
+fn an_address_that_another_process_serves_is_found_out() {
+    let (link, ours) = link(&["127.0.0.1:0"]);
+    let error = UdpSockets::probe(&ours).unwrap_err();
+    assert_eq!(error.kind(), io::ErrorKind::AddrInUse);
+    assert!(error.to_string().contains(&ours[0].to_string()), "{error}");
+    drop(link);
+    UdpSockets::probe(&ours).unwrap();
+}
