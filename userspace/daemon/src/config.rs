@@ -42,15 +42,23 @@ impl Outcome {
 /// The file cannot be read.
 pub(crate) fn load(path: &Path) -> std::io::Result<Outcome> {
     let text = std::fs::read_to_string(path)?;
-    Ok(judge(path, &text, &address::system_resolver))
+    let has_interface = |name: &str| trunkline_net::nic::index(name).is_ok();
+    Ok(judge_on(path, &text, &address::system_resolver, &has_interface))
+}
+
+/// Judges `text` as if it were the file at `path`, for a machine that has every interface.
+#[cfg(test)]
+pub(crate) fn judge(path: &Path, text: &str, resolve: Resolve<'_>) -> Outcome {
+    judge_on(path, text, resolve, &|_| true)
 }
 
 /// Judges `text` as if it were the file at `path`.
-pub(crate) fn judge(path: &Path, text: &str, resolve: Resolve<'_>) -> Outcome {
+fn judge_on(path: &Path, text: &str, resolve: Resolve<'_>, has_interface: &dyn Fn(&str) -> bool) -> Outcome {
     let mut problems = Problems::new(path.to_owned(), text);
     let file = File::read(text, &mut problems);
     let base = path.parent().unwrap_or(Path::new(""));
     let config = checked::check(&file, base, resolve, &mut problems);
+    checked::report_missing_interfaces(&file, has_interface, &mut problems);
     let config = (!problems.has_errors()).then_some(config);
     Outcome {
         config,

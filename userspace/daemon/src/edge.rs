@@ -20,6 +20,8 @@ pub(crate) struct Edge {
     pub(crate) engine: Arc<Engine>,
     pub(crate) node: String,
     pub(crate) config_file: PathBuf,
+    /// Names of the interfaces; `Zone::interface` of the plans is an index into it.
+    interfaces: Vec<String>,
     /// "xdp" or "socket".
     pub(crate) io: &'static str,
     pub(crate) started: jiff::Timestamp,
@@ -73,6 +75,7 @@ impl Edge {
             engine,
             node: config.node.name.clone(),
             config_file,
+            interfaces: config.interfaces.clone(),
             io,
             started: jiff::Timestamp::now(),
             started_at: Instant::now(),
@@ -109,7 +112,7 @@ impl Edge {
         let before = self.engine.plan();
         let after = plan::make(&config, before.epoch + 1, Some(&before))
             .map_err(|error| ReloadRefused::Engine(error.to_string()))?;
-        let fixed = plan::fixed_difference(&before, &after);
+        let fixed = plan::fixed_difference((&before, &self.interfaces), (&after, &config.interfaces));
         if !fixed.is_empty() {
             return Err(ReloadRefused::NeedsRestart(fixed));
         }

@@ -48,6 +48,8 @@ pub(crate) struct Step {
     pub(crate) up: bool,
     pub(crate) peers_up: usize,
     pub(crate) peers: usize,
+    /// Peers that an OPTIONS has had a result from.
+    pub(crate) peers_probed: usize,
     pub(crate) calls: u32,
     pub(crate) calls_limit: Option<u32>,
     pub(crate) cps_limit: Option<u32>,
@@ -135,6 +137,12 @@ fn rule_found(selection: &route::Selection) -> RuleFound {
 
 fn step(plan: &RoutePlan, now: Timestamp, trunk: &Trunk, chosen: &RouteTrunk, number: &E164) -> Step {
     let available = |index: usize| trunk.state.peer(index).is_some_and(|peer| peer.is_available(now));
+    let was_probed = |index: usize| {
+        trunk
+            .state
+            .peer(index)
+            .is_some_and(|peer| peer.probe().status != 0)
+    };
     Step {
         trunk: trunk.name.clone(),
         zone: plan
@@ -143,6 +151,7 @@ fn step(plan: &RoutePlan, now: Timestamp, trunk: &Trunk, chosen: &RouteTrunk, nu
         up: trunk.state.is_up(),
         peers_up: (0..trunk.peers.len()).filter(|index| available(*index)).count(),
         peers: trunk.peers.len(),
+        peers_probed: (0..trunk.peers.len()).filter(|index| was_probed(*index)).count(),
         calls: trunk.state.active_total(),
         calls_limit: trunk.limits.calls,
         cps_limit: trunk.limits.cps,

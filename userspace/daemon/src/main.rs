@@ -20,6 +20,7 @@ mod log;
 mod metrics;
 mod pcap;
 mod shutdown;
+mod state_dir;
 mod wall_clock;
 
 use std::process::ExitCode;

@@ -15,8 +15,8 @@ use trunkline_call::{
     report::{MessageCounters, Outcomes, TrunkCounters},
     trunk::{Direction, Limit},
 };
-use trunkline_engine::{Steered, WorkerReport, counters::Tier, report::durations};
-use trunkline_sip::Method;
+use trunkline_engine::{Books, WorkerReport, counters::Tier, report::durations};
+use trunkline_sip::{Method, ParseErrorKind};
 
 use crate::{edge::Edge, metrics::family::Families};
 
@@ -31,12 +31,11 @@ pub(crate) struct Metrics {
     busy: Mutex<HashMap<u8, [(u64, u64); 2]>>,
 }
 
-/// The reports of one moment, read once, so that all sums of a scrape agree.
+/// What was counted at one moment, read once, so that all sums of a scrape agree.
 struct Scrape<'e> {
     edge: &'e Edge,
     plan: Arc<RoutePlan>,
-    reports: Vec<Arc<WorkerReport>>,
-    steered: Steered,
+    books: Books,
 }
 
 impl Metrics {
@@ -54,13 +53,10 @@ impl Metrics {
 
     /// The text of one scrape.
     pub(crate) fn render(&self, edge: &Edge) -> String {
-        // The reports first: what the program counts meanwhile is then in flight and not missing.
-        let reports = edge.engine.reports();
         let scrape = Scrape {
             edge,
             plan: edge.engine.plan(),
-            reports,
-            steered: edge.engine.steered(),
+            books: edge.engine.books(),
         };
         let mut families = Families::default();
         calls(&scrape, &mut families);
@@ -79,7 +75,7 @@ impl Metrics {
             "worker_busy_ratio",
             "Share of the last second that a worker had something to do.",
         );
-        for report in &scrape.reports {
+        for report in &scrape.books.reports {
             let [before, after] = busy
                 .get(&report.worker)
                 .copied()
@@ -113,7 +109,7 @@ fn calls(scrape: &Scrape<'_>, families: &mut Families) {
         "Calls and attempts that ended their set-up, by outcome.",
     );
     for (index, trunk) in scrape.plan.trunks.iter().enumerate() {
-        let totals = trunk_totals(&scrape.reports, index);
+        let totals = trunk_totals(&scrape.books.reports, index);
         for (direction, outcomes) in [("in", totals.inbound), ("out", totals.outbound)] {
             for (outcome, count) in named(&outcomes) {
                 family.sample(
@@ -128,7 +124,7 @@ fn calls(scrape: &Scrape<'_>, families: &mut Families) {
         }
     }
     let mut setup = durations();
-    for report in &scrape.reports {
+    for report in &scrape.books.reports {
         // Both have the same bounds, so that adding cannot fail.
         let _ = setup.add(&report.setup_ns);
     }
@@ -177,6 +173,7 @@ fn messages(scrape: &Scrape<'_>, families: &mut Families) {
             ("tx", sent),
         ] {
             let rows: Vec<&MessageCounters> = scrape
+                .books
                 .reports
                 .iter()
                 .filter_map(|report| of(report).get(zone_index))
@@ -217,9 +214,11 @@ fn messages(scrape: &Scrape<'_>, families: &mut Families) {
         .counter("sip_retransmissions_absorbed_total", help)
         .sample(&[], scrape.sum(|report| report.calls.retransmissions_absorbed));
     let help = "Datagrams on SIP ports that could not be parsed.";
-    families
-        .counter("sip_parse_errors_total", help)
-        .sample(&[("kind", "any")], scrape.sum(|report| report.calls.malformed));
+    let mut family = families.counter("sip_parse_errors_total", help);
+    for (index, kind) in ParseErrorKind::ALL.iter().enumerate() {
+        let count = scrape.sum(|report| report.parse_errors.get(index).copied().unwrap_or_default());
+        family.sample(&[("kind", kind.as_str())], count);
+    }
 }
 
 fn received(report: &WorkerReport) -> &[MessageCounters] {
@@ -291,11 +290,12 @@ fn edge_itself(scrape: &Scrape<'_>, families: &mut Families) {
 
 impl Scrape<'_> {
     fn sum(&self, count: impl Fn(&WorkerReport) -> u64) -> f64 {
-        self.reports.iter().map(|report| count(report)).sum::<u64>() as f64
+        self.books.reports.iter().map(|report| count(report)).sum::<u64>() as f64
     }
 
     fn of_tier(&self, tier: Tier) -> impl Iterator<Item = &WorkerReport> {
-        self.reports
+        self.books
+            .reports
             .iter()
             .map(AsRef::as_ref)
             .filter(move |report| report.tier == tier)

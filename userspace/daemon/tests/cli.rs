@@ -28,6 +28,11 @@ fn text(bytes: &[u8]) -> String {
     String::from_utf8_lossy(bytes).into_owned()
 }
 
+/// A sample whose interfaces every machine has.
+fn on_loopback(sample: &str) -> String {
+    sample.replace("\"eth0\"", "\"lo\"").replace("\"eth1\"", "\"lo\"")
+}
+
 /// A folder of the test's own, removed at the end.
 struct Folder(PathBuf);
 
@@ -54,7 +59,10 @@ impl Drop for Folder {
 
 #[test]
 fn a_good_configuration_exits_with_0() {
-    let output = trunkline(&["--config", etc("trunkline.toml").to_str().unwrap(), "check"]);
+    let folder = Folder::new("good");
+    let sample = fs::read_to_string(etc("trunkline.toml")).unwrap();
+    let file = folder.write("edge.toml", &on_loopback(&sample));
+    let output = trunkline(&["--config", &file, "check"]);
     assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
     assert!(text(&output.stdout).ends_with("good (2 zones, 3 trunks, 2 routes, 1 number blocks)\n"));
 }
@@ -62,7 +70,7 @@ fn a_good_configuration_exits_with_0() {
 #[test]
 fn a_broken_configuration_exits_with_2_and_names_every_place() {
     let folder = Folder::new("broken");
-    let good = fs::read_to_string(etc("minimal.toml")).unwrap();
+    let good = on_loopback(&fs::read_to_string(etc("minimal.toml")).unwrap());
     let file = folder.write(
         "edge.toml",
         &good
@@ -122,6 +130,10 @@ fn wrong_usage_exits_with_2() {
         .status
         .code(),
         Some(1)
+    );
+    assert_eq!(
+        trunkline(&["--admin", "ftp://127.0.0.1", "status"]).status.code(),
+        Some(2)
     );
     assert_eq!(
         trunkline(&["--admin", "http://127.0.0.1:1", "status"])
@@ -332,6 +344,38 @@ fn a_taken_admin_port_fails_the_start() {
         text(&output.stderr).contains("admin interface"),
         "{}",
         text(&output.stderr)
+    );
+}
+
+#[test]
+fn a_second_edge_takes_neither_files_nor_ports_of_the_first() {
+    let edge = Running::start("second");
+    let text_of_first = fs::read_to_string(&edge.config).unwrap();
+    let refused = |config: &str| {
+        let output = trunkline(&["--config", config, "run"]);
+        assert_eq!(output.status.code(), Some(1));
+        text(&output.stderr)
+    };
+    let log = refused(&edge.config);
+    assert!(log.contains("another edge uses the state folder"), "{log}");
+    let folder = Folder::new("second-ports");
+    let admin = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let same_ports = text_of_first.replace(&edge.admin, &admin.to_string());
+    let log = refused(&folder.write("edge.toml", &same_ports));
+    assert!(log.contains("SIP listener") && log.contains("in use"), "{log}");
+}
+
+#[test]
+fn an_interface_that_is_not_there_is_warned_of() {
+    let folder = Folder::new("nope");
+    let sample = fs::read_to_string(etc("unprivileged.toml")).unwrap();
+    let file = folder.write("edge.toml", &sample.replacen("\"lo\"", "\"nope9\"", 1));
+    let output = trunkline(&["--config", &file, "check"]);
+    assert_eq!(output.status.code(), Some(0));
+    let report = text(&output.stdout);
+    assert!(
+        report.contains("warning: this machine has no interface \"nope9\""),
+        "{report}"
     );
 }
 

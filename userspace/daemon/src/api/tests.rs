@@ -377,3 +377,22 @@ fn a_foreign_page_cannot_drain_the_edge() {
     assert!(!served.edge.engine.is_draining());
     assert!(FilePath::new(&served.folder).exists());
 }
+
+#[test]
+fn silent_connections_do_not_keep_out_one_that_asks() {
+    let served = Served::new(None);
+    let mut silent: Vec<TcpStream> = (0..100)
+        .map(|_| TcpStream::connect(served.address).unwrap())
+        .collect();
+    for stream in &mut silent {
+        // The edge may have closed it already.
+        let _ = stream.write_all(b"GET /healthz HTTP/1.1\r\n");
+    }
+    let begin = std::time::Instant::now();
+    assert_eq!(served.ask("GET", "/healthz", "").0, 200);
+    assert!(
+        begin.elapsed() < std::time::Duration::from_secs(1),
+        "{:?}",
+        begin.elapsed()
+    );
+}

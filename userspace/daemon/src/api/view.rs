@@ -196,8 +196,8 @@ pub(crate) struct Draining {
 impl Status {
     pub(crate) fn of(edge: &Edge) -> Self {
         let engine = &edge.engine;
-        let reports = engine.reports();
-        let books = engine.conservation();
+        let counted = engine.books();
+        let (reports, books) = (&counted.reports, counted.conservation());
         Self {
             node: edge.node.clone(),
             version: env!("CARGO_PKG_VERSION").to_owned(),
@@ -226,7 +226,7 @@ impl Status {
             },
             drops: DropReason::ALL
                 .iter()
-                .zip(engine.drops())
+                .zip(counted.drops())
                 .filter(|(_, count)| *count > 0)
                 .map(|(reason, count)| (reason.as_str().to_owned(), count))
                 .collect(),

@@ -3,12 +3,20 @@
 use std::{
     fs::{self, File, OpenOptions},
     io::{self, Read as _, Seek as _, SeekFrom, Write as _},
+    os::unix::fs::OpenOptionsExt as _,
     path::{Path, PathBuf},
 };
 
 use trunkline_call::cdr::CdrRecord;
 
-use crate::{cdr_sink::record::Line, config::checked::Cdr, wall_clock::WallClock};
+use crate::{cdr_sink::record::Line, config::checked::Cdr, state_dir, wall_clock::WallClock};
+
+/// Records name callers and called: their file is not for everybody.
+const FILE_MODE: u32 = 0o640;
+/// What stands behind the name of a file that was set aside; `0` is any digit.
+const STAMP_SHAPE: &[u8] = b".00000000T000000Z.000";
+/// Where the counter begins in the shape.
+const COUNTER_AT: usize = STAMP_SHAPE.len() - 3;
 
 /// The open file.
 #[derive(Debug)]
@@ -28,7 +36,7 @@ impl Journal {
     /// A last line without its end, left by a crash, is ended so that the next record stands on a line of its own.
     pub(crate) fn open(config: &Cdr) -> io::Result<Self> {
         if let Some(folder) = config.file.parent() {
-            fs::create_dir_all(folder)?;
+            state_dir::create(folder)?;
         }
         let (file, len) = open_at_end(&config.file)?;
         let (rotate_size, keep) = (config.rotate_size, config.keep);
@@ -61,7 +69,6 @@ impl Journal {
         if let Err(error) = self.file.write_all(lines) {
             // A part of the lines may be in the file; it would be there twice after the next try.
             self.file.set_len(self.len)?;
-            self.file.seek(SeekFrom::Start(self.len))?;
             return Err(error);
         }
         self.len += lines.len() as u64;
@@ -122,32 +129,47 @@ impl Journal {
         ) else {
             return Ok(());
         };
-        let prefix = format!("{name}.");
-        let mut aside: Vec<PathBuf> = fs::read_dir(folder)?
+        let mut aside: Vec<(String, PathBuf)> = fs::read_dir(folder)?
             .filter_map(Result::ok)
-            .map(|entry| entry.path())
-            .filter(|path| {
-                path.file_name()
-                    .and_then(|name| name.to_str())
-                    .is_some_and(|name| name.starts_with(&prefix))
+            .filter_map(|entry| {
+                let stamp = entry.file_name().to_str()?.strip_prefix(name)?.to_owned();
+                is_rotation_stamp(&stamp).then(|| (stamp, entry.path()))
             })
             .collect();
-        // The names sort by time.
-        aside.sort();
+        aside.sort_by(|(one, _), (other, _)| order(one).cmp(&order(other)));
         let surplus = aside.len().saturating_sub(self.keep);
-        for path in aside.into_iter().take(surplus) {
+        for (_, path) in aside.into_iter().take(surplus) {
             fs::remove_file(path)?;
         }
         Ok(())
     }
 }
 
+/// Whether `text` is what [`Journal::free_name`] puts behind a name: `.YYYYMMDDTHHMMSSZ.NNN`.
+fn is_rotation_stamp(text: &str) -> bool {
+    let bytes = text.as_bytes();
+    let fits = |(shape, byte): (&u8, &u8)| match shape {
+        b'0' => byte.is_ascii_digit(),
+        _ => byte == shape,
+    };
+    bytes.len() >= STAMP_SHAPE.len()
+        && STAMP_SHAPE.iter().zip(bytes).all(fits)
+        && bytes[STAMP_SHAPE.len()..].iter().all(u8::is_ascii_digit)
+}
+
+/// By time, and within a second by counter: one of more digits is larger.
+fn order(stamp: &str) -> (&str, usize, &str) {
+    let (time, counter) = stamp.split_at(COUNTER_AT);
+    (time, counter.len(), counter)
+}
+
 fn open_at_end(path: &Path) -> io::Result<(File, u64)> {
     let mut file = OpenOptions::new()
         .create(true)
-        .truncate(false)
         .read(true)
-        .write(true)
+        // Whatever else writes to the file, a record never lands on top of another one.
+        .append(true)
+        .mode(FILE_MODE)
         .open(path)?;
     let mut len = file.seek(SeekFrom::End(0))?;
     if len > 0 {

@@ -171,3 +171,49 @@ fn a_file_that_was_moved_away_is_made_again_on_request() {
         ("one\ntwo\n".into(), "three\n".into())
     );
 }
+
+#[test]
+fn files_of_others_are_never_pruned() {
+    let folder = Folder::new("prune");
+    let mut journal = Journal::open(&folder.config(20, 1)).unwrap();
+    let others = [
+        "cdr.jsonl.bak",
+        "cdr.jsonl.1",
+        "cdr.jsonl.20200101T000000Z.000.gz",
+        "cdr.jsonl.20200101T000000Z",
+    ];
+    for name in others {
+        fs::write(folder.0.join(name), "kept").unwrap();
+    }
+    fs::write(folder.0.join("cdr.jsonl.20200101T000000Z.000"), "old").unwrap();
+    fs::write(folder.0.join("cdr.jsonl.20200101T000000Z.1000"), "old").unwrap();
+    journal.append(b"first-first-first\n").unwrap();
+    journal.append(b"second-second-sec\n").unwrap();
+    let names = folder.names();
+    assert!(
+        others.iter().all(|name| names.contains(&(*name).to_owned())),
+        "{names:?}"
+    );
+    assert_eq!(names.len(), others.len() + 2, "{names:?}");
+}
+
+#[test]
+fn what_another_writer_appends_is_not_written_over() {
+    let folder = Folder::new("append");
+    let mut one = Journal::open(&folder.config(1 << 20, 0)).unwrap();
+    let mut other = Journal::open(&folder.config(1 << 20, 0)).unwrap();
+    one.append(b"one\n").unwrap();
+    other.append(b"two\n").unwrap();
+    one.append(b"three\n").unwrap();
+    assert_eq!(folder.read("cdr.jsonl"), "one\ntwo\nthree\n");
+}
+
+#[test]
+fn records_are_not_for_everybody() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let folder = Folder::new("mode");
+    Journal::open(&folder.config(1 << 20, 0)).unwrap();
+    let mode = |path: PathBuf| fs::metadata(path).unwrap().permissions().mode();
+    assert_eq!(mode(folder.0.clone()) & 0o027, 0);
+    assert_eq!(mode(folder.0.join("cdr.jsonl")) & 0o137, 0);
+}

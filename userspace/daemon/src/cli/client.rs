@@ -5,9 +5,12 @@ use std::{
     time::Duration,
 };
 
-use anyhow::{Context as _, anyhow};
+use anyhow::{Context as _, anyhow, bail};
 use serde::de::DeserializeOwned;
-use ureq::{Agent, http::Response};
+use ureq::{
+    Agent,
+    http::{Response, Uri},
+};
 
 use crate::{
     api::view::Fault,
@@ -53,7 +56,7 @@ impl Client {
     pub(crate) fn new(common: &Common) -> Result<Self, Failure> {
         let mut token = None;
         let base = match &common.admin {
-            Some(url) => base_url(url),
+            Some(url) => base_url(url).map_err(Failure::Usage)?,
             None => {
                 let (config, _) = check::require(common, check::load(common)?)?;
                 token = config.admin.token.map(|token| token.reveal().to_owned());
@@ -168,12 +171,18 @@ fn reachable(listen: SocketAddr) -> SocketAddr {
     SocketAddr::new(address, listen.port())
 }
 
-fn base_url(text: &str) -> String {
-    let text = text.trim_end_matches('/');
-    if text.contains("://") {
+/// The URL that paths are put behind. The edge speaks plain HTTP only.
+fn base_url(text: &str) -> anyhow::Result<String> {
+    let url = if text.contains("://") {
         text.to_owned()
     } else {
         format!("http://{text}")
+    };
+    let url = url.trim_end_matches('/').to_owned();
+    let has_host = |uri: &Uri| uri.host().is_some_and(|host| !host.is_empty()) && uri.query().is_none();
+    match url.parse::<Uri>() {
+        Ok(uri) if uri.scheme_str() == Some("http") && has_host(&uri) => Ok(url),
+        _ => bail!("\"{text}\" is not the address of an edge: http://HOST:PORT is wanted"),
     }
 }
 
@@ -197,8 +206,12 @@ mod tests {
 
     #[test]
     fn urls_are_put_together() {
-        assert_eq!(base_url("127.0.0.1:8080/"), "http://127.0.0.1:8080");
-        assert_eq!(base_url("http://edge.example/"), "http://edge.example");
+        assert_eq!(base_url("127.0.0.1:8080/").unwrap(), "http://127.0.0.1:8080");
+        assert_eq!(base_url("[::1]:8080").unwrap(), "http://[::1]:8080");
+        assert_eq!(base_url("http://edge.example/").unwrap(), "http://edge.example");
+        for text in ["ftp://edge.example", "https://edge.example", "http://", "a b", ""] {
+            assert!(base_url(text).is_err(), "{text}");
+        }
         assert_eq!(escaped("+1 202/x"), "%2B1%20202%2Fx");
         assert_eq!(
             reachable("0.0.0.0:8080".parse().unwrap()).to_string(),

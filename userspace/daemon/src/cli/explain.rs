@@ -9,6 +9,7 @@ use crate::{
         client::{Client, NoAnswer, escaped},
         print_json,
         table::{Align, Table, pairs},
+        trunks::health,
     },
     config::plan,
     explain::{Explanation, Step, explain},
@@ -109,7 +110,7 @@ fn describe(explanation: &Explanation) -> String {
             (index + 1).to_string(),
             step.trunk.clone(),
             step.zone.clone(),
-            health(explanation.live, step),
+            health(explanation.live, step.peers, step.peers_up, step.peers_probed),
             headroom(step),
             step.price
                 .map_or_else(|| "-".to_owned(), |price| format!("{price:.6}")),
@@ -122,16 +123,6 @@ fn describe(explanation: &Explanation) -> String {
         text.push_str("\nNo edge answers: health is unknown and nothing is in use.\n");
     }
     text
-}
-
-fn health(live: bool, step: &Step) -> String {
-    match (live, step.peers, step.peers_up) {
-        (_, 0, _) => "no peers".to_owned(),
-        (false, ..) => "unknown".to_owned(),
-        (true, all, up) if all == up => "up".to_owned(),
-        (true, _, 0) => "DOWN".to_owned(),
-        (true, all, up) => format!("{up} of {all} up"),
-    }
 }
 
 fn headroom(step: &Step) -> String {

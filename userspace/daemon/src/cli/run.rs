@@ -18,6 +18,7 @@ use crate::{
     log,
     metrics::Metrics,
     shutdown::{self, Reason},
+    state_dir::StateLock,
 };
 
 /// How often the newest reports are looked at.
@@ -35,8 +36,7 @@ pub(crate) fn run(common: &Common) -> Result<(), Failure> {
 }
 
 fn serve(common: &Common, config: &Config) -> anyhow::Result<()> {
-    std::fs::create_dir_all(&config.node.state_dir)
-        .with_context(|| format!("cannot make the state folder {}", config.node.state_dir.display()))?;
+    let _lock = StateLock::take(&config.node.state_dir)?;
     let listener = TcpListener::bind(config.admin.listen)
         .with_context(|| format!("cannot listen on {} for the admin interface", config.admin.listen))?;
     let cores = affinity::cores();

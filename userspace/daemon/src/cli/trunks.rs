@@ -53,12 +53,25 @@ pub(crate) fn run(common: &Common) -> Result<(), Failure> {
 }
 
 fn state(trunk: &TrunkState) -> String {
-    match (trunk.peers.is_empty(), trunk.up) {
-        (true, _) => "inbound only",
-        (false, true) => "up",
-        (false, false) => "DOWN",
+    let up = trunk.peers.iter().filter(|peer| peer.up).count();
+    let was_probed = |peer: &&PeerState| peer.options_status.is_some();
+    let probed = trunk.peers.iter().filter(was_probed).count();
+    health(true, trunk.peers.len(), up, probed)
+}
+
+/// The word for the health of a trunk with so many peers, of which so many are up and had a result of OPTIONS.
+///
+/// Calls are sent to a peer that nothing is known of, so the edge counts it as up; to people it is not up until it has
+/// answered.
+pub(crate) fn health(is_live: bool, peers: usize, up: usize, probed: usize) -> String {
+    match (peers, up) {
+        (0, _) => "inbound only".to_owned(),
+        _ if !is_live => "unknown".to_owned(),
+        (_, 0) => "DOWN".to_owned(),
+        (all, up) if up < all => format!("{up} of {all} up"),
+        _ if probed == 0 => "unknown".to_owned(),
+        _ => "up".to_owned(),
     }
-    .to_owned()
 }
 
 fn limit(limit: Option<u32>) -> String {
@@ -91,5 +104,20 @@ fn options(peer: &PeerState) -> String {
         (Some(408), None) => "no answer".to_owned(),
         (Some(status), None) => status.to_string(),
         (None, _) => "-".to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_trunk_is_up_once_a_peer_has_answered() {
+        assert_eq!(health(true, 2, 2, 0), "unknown");
+        assert_eq!(health(true, 2, 2, 1), "up");
+        assert_eq!(health(true, 2, 1, 2), "1 of 2 up");
+        assert_eq!(health(true, 2, 0, 2), "DOWN");
+        assert_eq!(health(false, 2, 2, 0), "unknown");
+        assert_eq!(health(true, 0, 0, 0), "inbound only");
     }
 }

@@ -164,6 +164,24 @@ pub(crate) fn check(file: &File, base: &Path, resolve: Resolve<'_>, problems: &m
     }
 }
 
+/// Warns of interfaces that this machine does not have. The file may be meant for another machine, and with ordinary
+/// sockets an edge runs without them, so this is no error.
+pub(crate) fn report_missing_interfaces(
+    file: &File,
+    has_interface: &dyn Fn(&str) -> bool,
+    problems: &mut Problems<'_>,
+) {
+    for interface in file.zones.iter().filter_map(|zone| zone.interface.as_ref()) {
+        if !has_interface(interface.get_ref()) {
+            problems.warning(
+                &interface.span(),
+                format!("this machine has no interface \"{}\"", interface.get_ref()),
+                "see `ip -brief link`; XDP needs it, ordinary sockets need the address only",
+            );
+        }
+    }
+}
+
 fn check_node(node: &file::Node, base: &Path, problems: &mut Problems<'_>) -> Node {
     let log_formats = [("text", LogFormat::Text), ("json", LogFormat::Json)];
     let drain_timeout = node

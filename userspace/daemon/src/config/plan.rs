@@ -1,5 +1,7 @@
 //! From the configuration to the plan that calls are routed by, and from one plan to the next.
 
+mod outline;
+
 use std::sync::Arc;
 
 use trunkline_call::{
@@ -51,119 +53,25 @@ fn fresh_state(trunk: &Trunk) -> Arc<TrunkState> {
 
 /// What differs between two plans, one line for each setting: "-" before what was, "+" before what is.
 pub(crate) fn difference(before: &RoutePlan, after: &RoutePlan) -> Vec<String> {
-    let (before, after) = (outline(before), outline(after));
-    let gone = before
-        .iter()
-        .filter(|line| !after.contains(line))
-        .map(|line| format!("- {line}"));
-    let come = after
-        .iter()
-        .filter(|line| !before.contains(line))
-        .map(|line| format!("+ {line}"));
-    gone.chain(come).collect()
+    compared(&outline::settings(before), &outline::settings(after))
 }
 
-/// What a running edge cannot change in `before`, as far as `after` differs in it.
-pub(crate) fn fixed_difference(before: &RoutePlan, after: &RoutePlan) -> Vec<String> {
-    let (before, after) = (zone_lines(before), zone_lines(after));
-    let gone = before
-        .iter()
-        .filter(|line| !after.contains(line))
-        .map(|line| format!("- {line}"));
-    let come = after
-        .iter()
-        .filter(|line| !before.contains(line))
-        .map(|line| format!("+ {line}"));
-    gone.chain(come).collect()
+/// What a running edge cannot change in the zones of `before`, as far as `after` differs in it. Each plan comes with the
+/// names of its interfaces.
+pub(crate) fn fixed_difference(
+    before: (&RoutePlan, &[String]),
+    after: (&RoutePlan, &[String]),
+) -> Vec<String> {
+    let lines = |(plan, interfaces): (&RoutePlan, &[String])| outline::zones(plan, interfaces);
+    compared(&lines(before), &lines(after))
 }
 
-/// Every setting of a plan as a line of its own.
-fn outline(plan: &RoutePlan) -> Vec<String> {
-    let mut lines = zone_lines(plan);
-    lines.push(format!("node name = {}", plan.node_name));
-    lines.push(format!("calls attempt_timeout = {:?}", plan.attempt_timeout));
-    lines.push(format!("calls ring_timeout = {:?}", plan.ring_timeout));
-    for trunk in &plan.trunks {
-        trunk_lines(plan, trunk, &mut lines);
-    }
-    let trunk_name = |id: u16| plan.trunk(id).map_or("?", |trunk| trunk.name.as_str()).to_owned();
-    for did in &plan.dids {
-        for range in &did.numbers {
-            lines.push(format!(
-                "did {}-{} = {}",
-                range.low,
-                range.high,
-                trunk_name(did.trunk)
-            ));
-        }
-    }
-    for (place, route) in plan.routes.iter().enumerate() {
-        let from: Vec<String> = route.from.iter().map(|id| trunk_name(*id)).collect();
-        let trunks: Vec<String> = route
-            .trunks
-            .iter()
-            .map(|chosen| {
-                format!(
-                    "{} weight {} price {:?}",
-                    trunk_name(chosen.trunk),
-                    chosen.weight,
-                    chosen.price_micros
-                )
-            })
-            .collect();
-        lines.push(format!(
-            "route {} from {from:?} prefix {:?} = {trunks:?} {:?} failover on {:?} timeout {}",
-            place + 1,
-            route.prefixes,
-            route.strategy,
-            route.failover_on.codes,
-            route.failover_on.timeout
-        ));
-    }
-    lines
-}
-
-fn zone_lines(plan: &RoutePlan) -> Vec<String> {
-    let mut lines = Vec::new();
-    for zone in &plan.zones {
-        let name = &zone.name;
-        lines.push(format!("zone {name} interface = {}", zone.interface));
-        lines.push(format!("zone {name} address = {:?}", zone.addresses));
-        lines.push(format!("zone {name} sip = {:?}", zone.listeners));
-        lines.push(format!(
-            "zone {name} rtp_ports = {}-{}",
-            zone.rtp_ports.0, zone.rtp_ports.1
-        ));
-    }
-    lines
-}
-
-fn trunk_lines(plan: &RoutePlan, trunk: &Trunk, lines: &mut Vec<String>) {
-    let zone = plan.zone(trunk.zone).map_or("?", |zone| zone.name.as_str());
-    let mut line = |key: &str, value: String| lines.push(format!("trunk {} {key} = {value}", trunk.name));
-    line("zone", zone.to_owned());
-    for peer in &trunk.peers {
-        line(
-            "peer",
-            format!(
-                "{} weight {} priority {}",
-                peer.address, peer.weight, peer.priority
-            ),
-        );
-    }
-    for source in &trunk.sources {
-        line("source", format!("{}/{}", source.address, source.len));
-    }
-    line("options_interval", format!("{:?}", trunk.options_interval));
-    line(
-        "down_after, up_after",
-        format!("{}, {}", trunk.down_after, trunk.up_after),
-    );
-    line("limits", format!("{:?}", trunk.limits));
-    line("codecs", format!("{:?}", trunk.codecs));
-    line("numbers", format!("{:?}", trunk.numbers));
-    line("media", format!("{:?}", trunk.media));
-    line("sip", format!("{:?}", trunk.sip));
+fn compared(before: &[String], after: &[String]) -> Vec<String> {
+    let gone = before.iter().filter(|line| !after.contains(line));
+    let come = after.iter().filter(|line| !before.contains(line));
+    gone.map(|line| format!("- {line}"))
+        .chain(come.map(|line| format!("+ {line}")))
+        .collect()
 }
 
 #[cfg(test)]
@@ -189,6 +97,10 @@ mod tests {
         assert_eq!(after.epoch, 2);
     }
 
+    fn zones_differ(before: &RoutePlan, after: &RoutePlan) -> Vec<String> {
+        fixed_difference((before, &[]), (after, &[]))
+    }
+
     #[test]
     fn the_difference_names_what_changed() {
         let before = plan(SAMPLE, 1, None);
@@ -207,8 +119,49 @@ mod tests {
                 "+ trunk carrier-a source = 198.51.100.12/32",
             ]
         );
-        assert!(fixed_difference(&before, &after).is_empty());
+        assert!(zones_differ(&before, &after).is_empty());
         let moved = plan(&SAMPLE.replace("\"192.0.2.10\"", "\"192.0.2.11\""), 2, None);
-        assert_eq!(fixed_difference(&before, &moved).len(), 2);
+        assert_eq!(zones_differ(&before, &moved).len(), 2);
+        let (old, new) = (
+            ["eth0".to_owned(), "eth1".to_owned()],
+            ["eth0".to_owned(), "eth2".to_owned()],
+        );
+        assert_eq!(
+            fixed_difference((&before, &old), (&before, &new)),
+            [
+                "- zone carriers interface = eth1",
+                "+ zone carriers interface = eth2"
+            ]
+        );
+    }
+
+    #[test]
+    fn a_difference_is_in_the_words_of_the_file() {
+        let before = plan(SAMPLE, 1, None);
+        let after = plan(
+            &SAMPLE
+                .replace("calls = 500", "calls = 400")
+                .replace("strategy = \"least-cost\"", "strategy = \"priority\""),
+            2,
+            None,
+        );
+        let lines = difference(&before, &after);
+        assert!(
+            lines.contains(&"- trunk pbx limits = 500 calls, 50 calls/s".to_owned()),
+            "{lines:#?}"
+        );
+        assert!(
+            lines.contains(&"+ trunk pbx limits = 400 calls, 50 calls/s".to_owned()),
+            "{lines:#?}"
+        );
+        for line in outline::settings(&before)
+            .iter()
+            .chain(&outline::zones(&before, &[]))
+        {
+            let is_debug = ["Some(", "None", " { ", "[]"]
+                .iter()
+                .any(|sign| line.contains(sign));
+            assert!(!is_debug, "{line}");
+        }
     }
 }

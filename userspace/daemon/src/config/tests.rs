@@ -221,3 +221,52 @@ fn a_trunk_may_have_sources_and_no_peers() {
     assert!(config.trunks[1].peers.is_empty());
     assert_eq!(config.trunks[1].sources[0].len, 24);
 }
+
+#[test]
+fn a_peer_is_not_one_of_our_own_listeners() {
+    let zone = minimal("", "");
+    let ours = zone
+        .split("address = \"")
+        .nth(1)
+        .unwrap()
+        .split('"')
+        .next()
+        .unwrap()
+        .to_owned();
+    let text = zone.replace("\"198.51.100.10\"", &format!("\"{ours}:5060\""));
+    let problem = sole_problem(&text);
+    assert!(
+        problem.contains("error:") && problem.contains("is a listener of our own zone"),
+        "{problem}"
+    );
+    let elsewhere = zone.replace("\"198.51.100.10\"", &format!("\"{ours}:5099\""));
+    assert!(judge_text(&elsewhere).config.is_some());
+}
+
+#[test]
+fn a_missing_interface_is_a_warning() {
+    let text = minimal("[dataplane]\nio = \"socket\"", "");
+    let outcome = judge_on(Path::new("edge.toml"), &text, &resolve, &|_| false);
+    assert!(outcome.config.is_some());
+    assert!(!outcome.problems.is_empty());
+    for problem in outcome.problems {
+        assert!(
+            problem
+                .to_string()
+                .contains("warning: this machine has no interface"),
+            "{problem}"
+        );
+    }
+}
+
+#[test]
+fn listeners_beyond_those_that_xdp_knows_are_said() {
+    let listeners = |count: u16| {
+        let list: Vec<String> = (0..count)
+            .map(|place| format!("\"udp:{}\"", 5060 + place))
+            .collect();
+        minimal("", "").replace("sip = \"udp:5060\"", &format!("sip = [{}]", list.join(", ")))
+    };
+    assert!(judge_text(&listeners(8)).problems.is_empty());
+    assert!(sole_problem(&listeners(10)).contains("warning: the XDP program knows 8 UDP listeners"));
+}

@@ -1,6 +1,7 @@
 //! Metrics of packets, and the books that they must balance in.
 
 use trunkline_engine::{
+    Books,
     counters::{Tier, ZoneTraffic},
     report::durations,
 };
@@ -37,14 +38,14 @@ pub(super) fn packets(scrape: &Scrape<'_>, families: &mut Families) {
         "drops_total",
         "Frames, datagrams and messages dropped, wherever that was decided.",
     );
-    for (reason, count) in DropReason::ALL.iter().zip(scrape.edge.engine.drops()) {
+    for (reason, count) in DropReason::ALL.iter().zip(scrape.books.drops()) {
         family.sample(&[("reason", reason.as_str())], count as f64);
     }
     let mut family = families.counter(
         "packets_passed_total",
         "Frames left to the kernel's own network stack, by reason.",
     );
-    for (reason, count) in PassReason::ALL.iter().zip(scrape.steered.passed) {
+    for (reason, count) in PassReason::ALL.iter().zip(scrape.books.steered.passed) {
         family.sample(&[("reason", reason.as_str())], count as f64);
     }
     family.sample(
@@ -56,11 +57,8 @@ pub(super) fn packets(scrape: &Scrape<'_>, families: &mut Families) {
         "Open media flows; two for each direction of a stream that has RTCP.",
     );
     for tier in [Tier::Worker, Tier::Socket] {
-        let flows = scrape
-            .of_tier(tier)
-            .map(|report| report.flows_active as f64)
-            .sum();
-        family.sample(&[("tier", tier.as_str())], flows);
+        let flows: usize = scrape.of_tier(tier).map(|report| report.flows_active).sum();
+        family.sample(&[("tier", tier.as_str())], flows as f64);
     }
     let help = "From taking a batch of frames to handing its last one on, for each relayed packet.";
     let mut family = families.histogram("packet_latency_seconds", help);
@@ -76,7 +74,7 @@ pub(super) fn packets(scrape: &Scrape<'_>, families: &mut Families) {
     }
 }
 
-/// The other sides of the equation: rx + originated = tx + consumed + passed + dropped + queued.
+/// The other sides of the equation: rx + originated + unsent = tx + consumed + passed + dropped + queued.
 pub(super) fn books(scrape: &Scrape<'_>, families: &mut Families) {
     let help = "Frames that ended in a worker: SIP that was understood or answered.";
     families
@@ -86,7 +84,11 @@ pub(super) fn books(scrape: &Scrape<'_>, families: &mut Families) {
     families
         .counter("packets_originated_total", help)
         .sample(&[], scrape.sum(|report| report.packets.originated));
-    let books = scrape.edge.engine.conservation();
+    let help = "Frames that count as sent, although the link could not send them; they are among the drops.";
+    families
+        .counter("packets_unsent_total", help)
+        .sample(&[], scrape.books.unsent() as f64);
+    let books = scrape.books.conservation();
     let help = "Frames that wait inside workers and links.";
     families
         .gauge("packets_queued", help)
@@ -119,45 +121,91 @@ impl Scrape<'_> {
     }
 
     fn traffic(&self) -> Vec<Row<'_>> {
-        let mut rows = Vec::new();
-        let mut from_rings = 0;
-        for tier in [Tier::Worker, Tier::Socket] {
-            for zone in 0..=self.plan.zones.len() {
-                let mut traffic = ZoneTraffic::default();
-                for row in self
-                    .reports
-                    .iter()
-                    .filter_map(|report| report.packets.zones(tier).get(zone))
-                {
-                    traffic.rx.packets += row.rx.packets;
-                    traffic.rx.bytes += row.rx.bytes;
-                    traffic.tx.packets += row.tx.packets;
-                    traffic.tx.bytes += row.tx.bytes;
-                }
-                if tier == Tier::Worker {
-                    from_rings += traffic.rx.packets;
-                }
-                rows.push(Row {
-                    zone: self.zone_name(zone),
-                    tier: tier.as_str(),
-                    traffic,
-                });
-            }
-        }
-        for zone in 0..=self.plan.zones.len() {
-            let mut traffic = ZoneTraffic::default();
-            (traffic.rx.packets, traffic.rx.bytes) =
-                self.steered.decided.get(zone).copied().unwrap_or_default();
-            if zone == self.plan.zones.len() {
-                // Given to the workers and not arrived: lost in the rings, or on the way.
-                traffic.rx.packets += self.steered.redirected.saturating_sub(from_rings);
-            }
-            rows.push(Row {
+        let zones = traffic(&self.books, self.plan.zones.len());
+        let tiers = [Tier::Worker.as_str(), Tier::Socket.as_str(), "kernel"];
+        let rows = tiers.into_iter().zip(zones).flat_map(|(tier, zones)| {
+            zones.into_iter().enumerate().map(move |(zone, traffic)| Row {
                 zone: self.zone_name(zone),
-                tier: "kernel",
+                tier,
                 traffic,
-            });
-        }
-        rows
+            })
+        });
+        rows.collect()
+    }
+}
+
+/// Traffic by zone of the workers' rings, of the kernel's sockets and of the XDP program; the last row is for no zone.
+fn traffic(books: &Books, zones: usize) -> [Vec<ZoneTraffic>; 3] {
+    let of_tier = |tier: Tier| -> Vec<ZoneTraffic> {
+        let of_zone = |zone: usize| {
+            let mut sum = ZoneTraffic::default();
+            let rows = books.reports.iter();
+            for row in rows.filter_map(|report| report.packets.zones(tier).get(zone)) {
+                sum.rx.packets += row.rx.packets;
+                sum.rx.bytes += row.rx.bytes;
+                sum.tx.packets += row.tx.packets;
+                sum.tx.bytes += row.tx.bytes;
+            }
+            sum
+        };
+        (0..=zones).map(of_zone).collect()
+    };
+    let (worker, mut socket) = (of_tier(Tier::Worker), of_tier(Tier::Socket));
+    let mut kernel = vec![ZoneTraffic::default(); zones + 1];
+    for (row, (packets, bytes)) in kernel.iter_mut().zip(&books.steered.decided) {
+        (row.rx.packets, row.rx.bytes) = (*packets, *bytes);
+    }
+    // Given to the workers and not arrived: lost in the rings, or on the way.
+    let lost = books.steered.redirected.saturating_sub(books.from_rings());
+    kernel[zones].rx.packets += lost;
+    // They came, and no worker has seen them; nobody knows their bytes.
+    socket[zones].rx.packets += books.lost_in_the_sockets();
+    [worker, socket, kernel]
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use trunkline_call::plan::{Parts, RoutePlan};
+    use trunkline_engine::{Steered, WorkerReport, snapshot::Snapshot};
+    use trunkline_net::LinkCounters;
+    use trunkline_xdp_abi::verdict::DropReason;
+
+    use super::*;
+
+    #[test]
+    fn the_equation_holds_with_losses_in_sockets_and_rings() {
+        let plan = RoutePlan::new(Parts::default()).unwrap();
+        let mut report = WorkerReport::empty(&Snapshot::of(Arc::new(plan)));
+        report.tier = Tier::Worker;
+        report.link = LinkCounters {
+            rx_dropped: 2,
+            ..LinkCounters::default()
+        };
+        report.kernel_link = Some(LinkCounters {
+            rx_dropped: 5,
+            rx_dropped_invalid: 1,
+            ..LinkCounters::default()
+        });
+        let mut steered = Steered {
+            redirected: 2,
+            passed: [0; PassReason::COUNT],
+            drops: [0; DropReason::COUNT],
+            decided: vec![(4, 400)],
+        };
+        steered.drops[0] = 4;
+        let books = Books {
+            reports: vec![Arc::new(report)],
+            steered,
+        };
+        let rows = traffic(&books, 0);
+        let received: u64 = rows.iter().flatten().map(|row| row.rx.packets).sum();
+        let sent: u64 = rows.iter().flatten().map(|row| row.tx.packets).sum();
+        let dropped: u64 = books.drops().iter().sum();
+        assert_eq!(rows[1][0].rx.packets, 6);
+        assert_eq!((received, books.unsent(), sent, dropped), (12, 0, 0, 12));
+        assert_eq!(received + books.unsent(), sent + dropped);
+        assert_eq!(books.conservation().unaccounted(), 0);
     }
 }

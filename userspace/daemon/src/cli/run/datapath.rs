@@ -73,7 +73,9 @@ fn start_xdp(config: &EngineConfig) -> Result<Engine, String> {
 }
 
 fn announce(engine: Engine, io: &'static str, cores: Vec<usize>) -> Started {
-    for interface in engine.interfaces() {
+    // Ordinary sockets belong to an address; which interface it is on is the kernel's affair.
+    let interfaces = if io == "xdp" { engine.interfaces() } else { &[] };
+    for interface in interfaces {
         info!(
             interface = interface.name,
             mode = interface.mode,

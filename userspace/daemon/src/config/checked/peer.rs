@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use ipnet::IpNet;
 use toml::Spanned;
-use trunkline_call::plan::{Peer, Prefix, Trunk, Zone};
+use trunkline_call::plan::{Listener, Peer, Prefix, Trunk, Zone};
 use trunkline_sip::path::Transport;
 
 use crate::config::{
@@ -18,6 +18,7 @@ use crate::config::{
 pub(super) fn check_peers(
     raw: &file::Trunk,
     zone: Option<&Zone>,
+    zones: &[Zone],
     resolve: Resolve<'_>,
     problems: &mut Problems<'_>,
 ) -> Vec<Peer> {
@@ -42,6 +43,13 @@ pub(super) fn check_peers(
             continue;
         }
         for peer in resolve_peer(&name, text, zone, resolve, problems) {
+            if let Some(ours) = zones.iter().find(|zone| listens_on(zone, &peer)) {
+                problems.error(
+                    &text.span(),
+                    format!("{} is a listener of our own zone \"{}\"", peer.address, ours.name),
+                    "name the address of the peer: calls to this one would come back to the edge",
+                );
+            }
             if peers.iter().any(|known| known.address == peer.address) {
                 problems.error(&text.span(), format!("{} is listed twice", peer.address), "");
             } else {
@@ -50,6 +58,12 @@ pub(super) fn check_peers(
         }
     }
     peers
+}
+
+fn listens_on(zone: &Zone, peer: &Peer) -> bool {
+    let is_ours =
+        |listener: &Listener| listener.transport == peer.transport && listener.port == peer.address.port();
+    zone.addresses.contains(&peer.address.ip()) && zone.listeners.iter().any(is_ours)
 }
 
 fn resolve_peer(

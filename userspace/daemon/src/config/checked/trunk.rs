@@ -77,6 +77,7 @@ fn check(
     let peers = peer::check_peers(
         raw,
         zone.and_then(|index| zones.get(usize::from(index))),
+        zones,
         resolve,
         problems,
     );

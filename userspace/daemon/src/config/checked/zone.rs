@@ -4,6 +4,7 @@ use std::net::IpAddr;
 
 use trunkline_call::plan::{Listener, Zone};
 use trunkline_sip::path::Transport;
+use trunkline_xdp_abi::map::SIP_PORTS_MAX;
 
 use crate::config::{
     address::{self, Transport as Written},
@@ -137,6 +138,13 @@ fn check_listeners(raw: &file::Zone, problems: &mut Problems<'_>) -> Vec<Listene
                         &text.span(),
                         format!("\"{}\" is listed twice", text.get_ref()),
                         "",
+                    );
+                }
+                if listeners.len() == SIP_PORTS_MAX {
+                    problems.warning(
+                        &text.span(),
+                        format!("the XDP program knows {SIP_PORTS_MAX} UDP listeners of a zone; this one and the next are served by ordinary sockets"),
+                        "put the busiest first, or use fewer",
                     );
                 }
                 listeners.push(listener);
