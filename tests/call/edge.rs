@@ -18,18 +18,18 @@ use trunkline_time::Timestamp;
 
 use crate::phone::Msg;
 
-pub const PBX: &str = "10.0.0.20:5060";
-pub const CORE: &str = "10.0.0.10:5060";
-pub const OUTSIDE: &str = "198.51.100.10:5060";
-pub const CARRIER_A: &str = "203.0.113.30:5060";
-pub const CARRIER_B: &str = "203.0.113.40:5060";
+pub(crate) const PBX: &str = "10.0.0.20:5060";
+pub(crate) const CORE: &str = "10.0.0.10:5060";
+pub(crate) const OUTSIDE: &str = "198.51.100.10:5060";
+pub(crate) const CARRIER_A: &str = "203.0.113.30:5060";
+pub(crate) const CARRIER_B: &str = "203.0.113.40:5060";
 
 /// What one side must never see of the other.
 const INSIDE_SECRETS: [&str; 3] = ["10.0.0.", "pbx.corp.example", "corp-secret"];
 const OUTSIDE_SECRETS: [&str; 3] = ["203.0.113.", "198.51.100.", "carrier.example"];
 
 /// A generator that is the same in every run.
-pub struct Seeded(pub u64);
+pub(crate) struct Seeded(pub(crate) u64);
 
 impl Entropy for Seeded {
     fn next_u64(&mut self) -> u64 {
@@ -41,27 +41,27 @@ impl Entropy for Seeded {
     }
 }
 
-pub struct Sent {
-    pub path: Path,
-    pub message: Msg,
+pub(crate) struct Sent {
+    pub(crate) path: Path,
+    pub(crate) message: Msg,
 }
 
-pub struct Edge {
-    pub now: Timestamp,
-    pub calls: Calls,
-    pub plan: Arc<RoutePlan>,
-    pub ports: PortPool,
-    pub flows: FlowTable,
-    pub sent: VecDeque<Sent>,
-    pub cdrs: Vec<CdrRecord>,
-    pub cdr_room: bool,
-    pub checks_hiding: bool,
+pub(crate) struct Edge {
+    pub(crate) now: Timestamp,
+    pub(crate) calls: Calls,
+    pub(crate) plan: Arc<RoutePlan>,
+    pub(crate) ports: PortPool,
+    pub(crate) flows: FlowTable,
+    pub(crate) sent: VecDeque<Sent>,
+    pub(crate) cdrs: Vec<CdrRecord>,
+    pub(crate) cdr_room: bool,
+    pub(crate) checks_hiding: bool,
     open: BTreeSet<SocketAddr>,
     entropy: Seeded,
     actions: Actions,
 }
 
-pub fn address(text: &str) -> SocketAddr {
+pub(crate) fn address(text: &str) -> SocketAddr {
     text.parse().expect("an address")
 }
 
@@ -101,7 +101,7 @@ fn trunk(name: &str, zone: u8, peer: &str) -> Trunk {
 }
 
 /// Two zones, a PBX and two carriers; calls from the PBX go to carrier-a, then to carrier-b.
-pub fn parts() -> Parts {
+pub(crate) fn parts() -> Parts {
     let zone = |name: &str, address: &str, ports| Zone {
         name: name.into(),
         interface: 0,
@@ -149,21 +149,21 @@ pub fn parts() -> Parts {
 }
 
 /// Sets the limits of a trunk.
-pub fn limit(parts: &mut Parts, trunk: usize, limits: Limits) {
+pub(crate) fn limit(parts: &mut Parts, trunk: usize, limits: Limits) {
     parts.trunks[trunk].limits = limits;
     parts.trunks[trunk].state = Arc::new(TrunkState::new(1, limits));
 }
 
 impl Edge {
-    pub fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self::with_plan(parts())
     }
 
-    pub fn with_plan(parts: Parts) -> Self {
+    pub(crate) fn with_plan(parts: Parts) -> Self {
         Self::seeded(parts, 1)
     }
 
-    pub fn seeded(parts: Parts, seed: u64) -> Self {
+    pub(crate) fn seeded(parts: Parts, seed: u64) -> Self {
         let plan = Arc::new(RoutePlan::new(parts).expect("a plan"));
         let now = Timestamp::from_nanos(1_000_000_000);
         let ranges: Vec<PortRange> = plan
@@ -201,7 +201,7 @@ impl Edge {
     }
 
     /// Runs one input and takes what came of it.
-    pub fn with<R>(&mut self, step: impl FnOnce(&mut Calls, &mut Ctx<'_>) -> R) -> R {
+    pub(crate) fn with<R>(&mut self, step: impl FnOnce(&mut Calls, &mut Ctx<'_>) -> R) -> R {
         let mut ctx = Ctx {
             now: self.now,
             entropy: &mut self.entropy,
@@ -255,7 +255,7 @@ impl Edge {
     }
 
     /// A datagram from `source`.
-    pub fn receive(&mut self, source: &str, text: &str) {
+    pub(crate) fn receive(&mut self, source: &str, text: &str) {
         let source = address(source);
         let inside = source.ip().to_string().starts_with("10.");
         let (zone, local) = if inside { (0, CORE) } else { (1, OUTSIDE) };
@@ -276,7 +276,7 @@ impl Edge {
     }
 
     /// Lets time pass, deadline by deadline.
-    pub fn advance(&mut self, span: Duration) {
+    pub(crate) fn advance(&mut self, span: Duration) {
         let end = self.now + span;
         while let Some(due) = self.calls.next_deadline().filter(|due| *due <= end) {
             self.now = self.now.max(due);
@@ -289,7 +289,7 @@ impl Edge {
 
     /// The next message, which must go to `to` and begin with `start`.
     #[track_caller]
-    pub fn expect(&mut self, to: &str, start: &str) -> Msg {
+    pub(crate) fn expect(&mut self, to: &str, start: &str) -> Msg {
         let Some(sent) = self.sent.pop_front() else {
             panic!("nothing was sent, wanted {start} to {to}")
         };
@@ -309,7 +309,7 @@ impl Edge {
 
     /// Nothing more was sent.
     #[track_caller]
-    pub fn expect_silence(&mut self) {
+    pub(crate) fn expect_silence(&mut self) {
         if let Some(sent) = self.sent.pop_front() {
             panic!("sent to {}:\n{}", sent.path.remote, sent.message.text);
         }
@@ -317,7 +317,7 @@ impl Edge {
 
     /// All timers run out; then nothing may be left.
     #[track_caller]
-    pub fn finish(&mut self) {
+    pub(crate) fn finish(&mut self) {
         self.advance(Duration::from_secs(600));
         self.sent.clear();
         assert_eq!(self.calls.active(), 0, "a call lives");

@@ -186,7 +186,7 @@ impl Phone {
     }
 
     /// The ACK for a failure of the newest INVITE, which belongs to its transaction.
-    pub fn ack_failure(&self) -> String {
+    pub(crate) fn ack_failure(&self) -> String {
         let branch = format!("z9hG4bK-{}-{}", self.call_id.replace('@', "-"), self.branches);
         self.with_branch("ACK", self.cseq, &branch, "", "")
     }

@@ -5,40 +5,40 @@ use std::fs;
 use std::path::PathBuf;
 
 /// Folders of the corpus.
-pub const FOLDERS: [&str; 5] = ["rfc4475", "rfc5118", "rfcex", "trunk", "hostile"];
+pub(crate) const FOLDERS: [&str; 5] = ["rfc4475", "rfc5118", "rfcex", "trunk", "hostile"];
 
 /// A row of a table, by column name.
-pub type Row = BTreeMap<String, String>;
+pub(crate) type Row = BTreeMap<String, String>;
 
 /// A torture file with its row of the manifest.
-pub struct Case {
-    pub folder: &'static str,
-    pub file: String,
-    pub bytes: Vec<u8>,
-    pub manifest: Row,
+pub(crate) struct Case {
+    pub(crate) folder: &'static str,
+    pub(crate) file: String,
+    pub(crate) bytes: Vec<u8>,
+    pub(crate) manifest: Row,
     /// Its row of expected.tsv, if the message is to be accepted.
-    pub expected: Option<Row>,
+    pub(crate) expected: Option<Row>,
 }
 
 impl Case {
     /// Whether the file holds a TCP byte stream.
-    pub fn is_stream(&self) -> bool {
+    pub(crate) fn is_stream(&self) -> bool {
         self.file.contains("stream")
     }
 
     /// `folder/file`.
-    pub fn path(&self) -> String {
+    pub(crate) fn path(&self) -> String {
         format!("{}/{}", self.folder, self.file)
     }
 }
 
 /// Where the corpus lies.
-pub fn root() -> PathBuf {
+pub(crate) fn root() -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("data/torture")
 }
 
 /// Reads a table whose first line names the columns.
-pub fn table(path: &str) -> Vec<Row> {
+pub(crate) fn table(path: &str) -> Vec<Row> {
     let text = fs::read_to_string(root().join(path)).unwrap_or_else(|error| panic!("{path}: {error}"));
     let mut lines = text.lines();
     let columns: Vec<&str> = lines.next().unwrap_or_default().split('\t').collect();
@@ -53,7 +53,7 @@ pub fn table(path: &str) -> Vec<Row> {
 }
 
 /// Every file of the corpus that has a row in a manifest.
-pub fn cases() -> Vec<Case> {
+pub(crate) fn cases() -> Vec<Case> {
     let mut cases = Vec::new();
     for folder in FOLDERS {
         let mut expected: BTreeMap<String, Row> = table(&format!("{folder}/expected.tsv"))
