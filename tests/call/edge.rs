@@ -196,7 +196,7 @@ impl Edge {
             entropy: Seeded(seed),
             actions: Actions::default(),
         };
-        edge.with(|calls, ctx| calls.on_plan(ctx));
+        edge.with(Calls::on_plan);
         edge
     }
 
@@ -268,7 +268,7 @@ impl Edge {
         let bytes = text.as_bytes();
         match trunkline_sip::parse(bytes) {
             Ok(message) if message.is_request() => {
-                self.with(|calls, ctx| calls.on_request(ctx, &path, &message))
+                self.with(|calls, ctx| calls.on_request(ctx, &path, &message));
             }
             Ok(message) => self.with(|calls, ctx| calls.on_response(ctx, &path, &message)),
             Err(error) => self.with(|calls, ctx| calls.on_malformed(ctx, &path, bytes, &error)),
@@ -280,7 +280,7 @@ impl Edge {
         let end = self.now + span;
         while let Some(due) = self.calls.next_deadline().filter(|due| *due <= end) {
             self.now = self.now.max(due);
-            self.with(|calls, ctx| calls.on_deadline(ctx));
+            self.with(Calls::on_deadline);
             // A deadline is a lower bound: the next look is a little later.
             self.now = (self.now + Duration::from_micros(500)).min(end);
         }

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::time::Duration;
 
+use trunkline_call::calls::Calls;
 use trunkline_sip::Entropy;
 use trunkline_sip::dialog::{Repeat, SuccessRepeat};
 use trunkline_sip::path::{Output, Path, Transport};
@@ -271,7 +272,7 @@ fn call_over(seed: u64, loss_percent: u64) -> (bool, Edge) {
         }
         caller.on_deadline(now);
         callee.on_deadline(now);
-        edge.with(|calls, ctx| calls.on_deadline(ctx));
+        edge.with(Calls::on_deadline);
     }
     (caller.is_answered && caller.is_done && callee.is_done, edge)
 }
