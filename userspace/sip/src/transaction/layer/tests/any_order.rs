@@ -131,17 +131,8 @@ fn make(bench: &mut Bench, user: &mut User, step: &Move) {
             }
         }
         Move::Cancel { which } => {
-            let mut buffer = [0; 1_000];
-            if let Some((invite, branch)) = client(which)
-                && let Some(len) = bench.layer.write_cancel(invite, &mut buffer)
-            {
-                let (now, to) = (bench.now, bench.layer.client_path(invite).unwrap());
-                let (branch_bytes, bytes) = (branch.as_bytes(), &buffer[..len]);
-                let cancel = Method::Cancel;
-                let started = bench
-                    .layer
-                    .start(now, cancel, branch_bytes, &to, bytes, 1, &mut bench.sent);
-                user.clients.extend(started.map(|key| (key, branch)));
+            if let Some((invite, branch)) = client(which) {
+                cancel(bench, user, invite, branch);
             }
         }
         Move::Response {
@@ -163,6 +154,20 @@ fn make(bench: &mut Bench, user: &mut User, step: &Move) {
             bench.layer.expire(bench.now, &mut bench.sent, &mut |_| {});
         }
     }
+}
+
+fn cancel(bench: &mut Bench, user: &mut User, invite: ClientKey, branch: String) {
+    let mut buffer = [0; 1_000];
+    let Some(len) = bench.layer.write_cancel(invite, &mut buffer) else {
+        return;
+    };
+    let (now, to) = (bench.now, bench.layer.client_path(invite).unwrap());
+    let (branch_bytes, bytes) = (branch.as_bytes(), &buffer[..len]);
+    let cancel = Method::Cancel;
+    let started = bench
+        .layer
+        .start(now, cancel, branch_bytes, &to, bytes, 1, &mut bench.sent);
+    user.clients.extend(started.map(|key| (key, branch)));
 }
 
 proptest! {
