@@ -37,7 +37,7 @@ pub(crate) struct Context {
     pub(crate) metrics: Arc<Metrics>,
 }
 
-/// The OpenAPI document. A test holds it equal to [`ROUTES`] and to the types of [`view`].
+/// The OpenAPI document. A test holds it equal to the list of routes and to the types of [`view`].
 const OPENAPI: &str = include_str!("api/openapi.json");
 
 /// The routes of the admin interface.
