@@ -1,7 +1,7 @@
 //! The plan: an immutable snapshot of zones, trunks, numbers and routes.
 //!
 //! A call keeps the plan it began with; a later plan never touches a live call. The only part that moves
-//! is [`TrunkState`](crate::trunk::TrunkState), which workers share and a reload may carry over.
+//! is [`TrunkState`], which workers share and a reload may carry over.
 
 use alloc::string::String;
 use alloc::sync::Arc;
