@@ -25,7 +25,10 @@ fn invite(c: &mut Criterion) {
     });
     let mut copy = vec![0; bytes.len()];
     group.bench_function("floor/memcpy", |b| {
-        b.iter(|| copy.copy_from_slice(black_box(&bytes)));
+        b.iter(|| {
+            copy.copy_from_slice(black_box(&bytes));
+            black_box(&copy);
+        });
     });
     #[cfg(feature = "peers")]
     for (name, run) in trunkline_benches::peers::ALL {

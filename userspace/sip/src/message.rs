@@ -50,17 +50,17 @@ pub(crate) enum Start<'a> {
 pub(crate) struct FieldSpan(u64);
 
 /// A name whose length is read from the message when it is asked for: that long, or longer.
-const LONG_NAME: usize = u8::MAX as usize;
+pub(crate) const LONG_NAME: u8 = u8::MAX;
 
 impl FieldSpan {
     const NONE: Self = Self(0);
 
     /// All positions are at most [`crate::limits::MESSAGE_BYTES_MAX`].
     #[inline]
-    pub(crate) fn new(name: Name, start: usize, name_len: usize, value: (usize, usize)) -> Self {
+    pub(crate) fn new(name: Name, start: usize, name_len: u8, value: (usize, usize)) -> Self {
         Self(
             name as u64
-                | (name_len.min(LONG_NAME) as u64) << 8
+                | u64::from(name_len) << 8
                 | (start as u64) << 16
                 | (value.0 as u64) << 32
                 | (value.1 as u64) << 48,
@@ -90,9 +90,9 @@ impl FieldSpan {
 
     fn name_bytes(self, bytes: &[u8]) -> &[u8] {
         let rest = bytes.get(self.start()..).unwrap_or_default();
-        let len = match usize::from((self.0 >> 8) as u8) {
+        let len = match (self.0 >> 8) as u8 {
             LONG_NAME => scan::token_end(rest, 0),
-            len => len,
+            len => usize::from(len),
         };
         rest.get(..len).unwrap_or_default()
     }
@@ -118,14 +118,11 @@ const ABSENT: u8 = u8::MAX;
 const _: () = assert!(FIELDS_MAX < ABSENT as usize, "a place is one byte");
 
 impl FieldIndex {
-    #[inline]
-    pub(crate) const fn new() -> Self {
-        Self {
-            spans: [FieldSpan::NONE; FIELDS_MAX],
-            first: [ABSENT; Name::COUNT],
-            count: 0,
-        }
-    }
+    const EMPTY: Self = Self {
+        spans: [FieldSpan::NONE; FIELDS_MAX],
+        first: [ABSENT; Name::COUNT],
+        count: 0,
+    };
 
     #[inline]
     pub(crate) fn as_slice(&self) -> &[FieldSpan] {
@@ -196,7 +193,7 @@ impl<'a> Message<'a> {
                 method_bytes: &[],
                 uri: &[],
             },
-            fields: FieldIndex::new(),
+            fields: FieldIndex::EMPTY,
             via: Via::BLANK,
             from: NameAddr::BLANK,
             to: NameAddr::BLANK,

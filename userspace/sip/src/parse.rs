@@ -6,7 +6,7 @@ mod start_line;
 use crate::error::{ParseError, ParseErrorKind as Kind};
 use crate::header::{CSeq, Name, NameAddr, Via};
 use crate::limits::MESSAGE_BYTES_MAX;
-use crate::message::{FieldIndex, FieldSpan, Message, Start};
+use crate::message::{FieldIndex, FieldSpan, LONG_NAME, Message, Start};
 use crate::scan::{self, Lines};
 use start_line::start_line;
 
@@ -100,7 +100,9 @@ fn read_fields(message: &mut Message<'_>, body_start: usize) -> Result<(), Parse
     if let Some(place) = given(Name::Contact) {
         message.contact = first_contact(place)?;
     }
-    check_routes(bytes, fields)?;
+    if fields.first(Name::Route).is_some() || fields.first(Name::RecordRoute).is_some() {
+        check_routes(bytes, fields)?;
+    }
     message.max_forwards = given(Name::MaxForwards).map(max_forwards).transpose()?;
     message.content_length = given(Name::ContentLength).map(content_length).transpose()?;
     message.body = body(bytes, body_start, message.content_length)?;
@@ -123,10 +125,6 @@ fn first_contact((value, at): (&[u8], usize)) -> Result<Option<NameAddr<'_>>, Pa
 }
 
 fn check_routes(bytes: &[u8], fields: &FieldIndex) -> Result<(), ParseError> {
-    let (route, record) = (fields.first(Name::Route), fields.first(Name::RecordRoute));
-    if route.is_none() && record.is_none() {
-        return Ok(());
-    }
     for span in fields.as_slice() {
         if !matches!(span.name(), Name::Route | Name::RecordRoute) {
             continue;
@@ -217,7 +215,11 @@ pub(crate) struct Line {
 }
 
 /// Reads the field that begins at `at`, with its continuation lines; `None` at the empty line.
-#[inline]
+#[inline(always)]
+#[allow(
+    clippy::inline_always,
+    reason = "the loop over the fields; its result stays in registers"
+)]
 pub(crate) fn field_line(bytes: &[u8], at: usize, lines: &mut Lines<'_>) -> Result<Option<Line>, ParseError> {
     let mut end = lines.next_end(at).map_err(|end| line_fault(bytes, end))?;
     if end == at {
@@ -235,16 +237,15 @@ pub(crate) fn field_line(bytes: &[u8], at: usize, lines: &mut Lines<'_>) -> Resu
     //= https://www.rfc-editor.org/rfc/rfc3261#section-7.3.1
     //# Header fields can be extended over multiple lines by preceding each
     //# extra line with at least one SP or horizontal tab (HT).
-    while matches!(bytes.get(end + CRLF.len()), Some(b' ' | b'\t')) {
-        let next = lines.next_end(end + CRLF.len());
-        end = next.map_err(|end| line_fault(bytes, end))?;
+    if matches!(bytes.get(end + CRLF.len()), Some(b' ' | b'\t')) {
+        end = folded_end(bytes, end, lines)?;
     }
     let (name, name_len) = match Name::read(rest, written_len) {
         Name::Other => other_name(rest.get(..written_len).unwrap_or_default()).ok_or(ParseError {
             kind: Kind::BadHeaderName,
             offset: at,
         })?,
-        name => (name, written_len),
+        name => (name, written_len as u8),
     };
     let value = scan::trimmed(bytes, colon + 1, end);
     Ok(Some(Line {
@@ -254,8 +255,18 @@ pub(crate) fn field_line(bytes: &[u8], at: usize, lines: &mut Lines<'_>) -> Resu
     }))
 }
 
+/// The end of the last continuation line, if the first one follows `end`.
+fn folded_end(bytes: &[u8], end: usize, lines: &mut Lines<'_>) -> Result<usize, ParseError> {
+    let mut end = end;
+    while matches!(bytes.get(end + CRLF.len()), Some(b' ' | b'\t')) {
+        let next = lines.next_end(end + CRLF.len());
+        end = next.map_err(|end| line_fault(bytes, end))?;
+    }
+    Ok(end)
+}
+
 /// A name that is not known, or has blanks behind it, with its length; `None` if it is none.
-fn other_name(written: &[u8]) -> Option<(Name, usize)> {
+fn other_name(written: &[u8]) -> Option<(Name, u8)> {
     let name_bytes = match written.last() {
         Some(b' ' | b'\t') => scan::trim(written),
         _ => written,
@@ -264,7 +275,8 @@ fn other_name(written: &[u8]) -> Option<(Name, usize)> {
     if !scan::is_whole_token(name_bytes) || !written.starts_with(name_bytes) {
         return None;
     }
-    Some((Name::from_bytes(name_bytes), name_bytes.len()))
+    let name_len = u8::try_from(name_bytes.len()).unwrap_or(LONG_NAME);
+    Some((Name::from_bytes(name_bytes), name_len))
 }
 
 const CRLF: &[u8] = b"\r\n";

@@ -37,14 +37,15 @@ impl<'a> CSeq<'a> {
         let (number, digits) = scan::number_at(value, 0);
         let number = number.ok_or(0_usize)?;
         let start = scan::skip_blanks(value, digits);
-        let end = scan::token_end(value, start);
-        if start == digits || end == start || end != value.len() {
-            return Err(end);
+        let method_bytes = value.get(start..).unwrap_or_default();
+        let method = Method::from_bytes(method_bytes);
+        // The known methods are tokens.
+        if start == digits || (method == Method::Other && !scan::is_whole_token(method_bytes)) {
+            return Err(scan::token_end(value, start));
         }
-        let method_bytes = value.get(start..end).unwrap_or_default();
         Ok(Self {
             number,
-            method: Method::from_bytes(method_bytes),
+            method,
             method_bytes,
         })
     }

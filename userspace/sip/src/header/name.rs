@@ -168,7 +168,8 @@ impl Name {
     }
 
     /// Reads the name in the first `len` bytes, like [`Name::from_bytes`].
-    #[inline]
+    #[inline(always)]
+    #[allow(clippy::inline_always, reason = "once per header line, in the loop over them")]
     pub(crate) fn read(rest: &[u8], len: usize) -> Self {
         match rest.first_chunk() {
             Some(words) if len <= NAME_BYTES_MAX => Self::from_words(words, len),
@@ -176,7 +177,8 @@ impl Name {
         }
     }
 
-    #[inline]
+    #[inline(always)]
+    #[allow(clippy::inline_always, reason = "once per header line, in the loop over them")]
     fn from_words(words: &[u8; NAME_BYTES_MAX], len: usize) -> Self {
         if let (1, [byte, ..]) = (len, words) {
             return of_compact(byte | 0x20);

@@ -98,7 +98,7 @@ fn looks_like_request(line: &[u8], fault: Option<ParseError>) -> bool {
 fn check_version(version: &[u8]) -> Result<(), Kind> {
     //= https://www.rfc-editor.org/rfc/rfc3261#section-7.1
     //# The SIP-Version string is case-insensitive, but implementations MUST send upper-case.
-    if version.eq_ignore_ascii_case(b"SIP/2.0") {
+    if version == b"SIP/2.0" || version.eq_ignore_ascii_case(b"SIP/2.0") {
         return Ok(());
     }
     let digits = |part: &[u8]| !part.is_empty() && part.iter().all(u8::is_ascii_digit);
