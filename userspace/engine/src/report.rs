@@ -196,9 +196,6 @@ pub fn lost_in_the_sockets(report: &WorkerReport) -> u64 {
 }
 
 /// Drops of all workers by reason, those that the links counted included.
-///
-/// `redirected` is the number of frames that the XDP program gave to AF_XDP sockets: what did not arrive was lost in the
-/// rings, and the kernel's statistics say why as far as they do.
 #[must_use]
 pub fn drops(reports: &[Arc<WorkerReport>]) -> [u64; DropReason::COUNT] {
     let mut drops = [0; DropReason::COUNT];

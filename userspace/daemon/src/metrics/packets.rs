@@ -3,7 +3,7 @@
 use trunkline_engine::{
     Books,
     counters::{Tier, ZoneTraffic},
-    report::durations,
+    report::{durations, lost_in_the_rings},
 };
 use trunkline_xdp_abi::verdict::{DropReason, PassReason};
 
@@ -155,9 +155,9 @@ fn traffic(books: &Books, zones: usize) -> [Vec<ZoneTraffic>; 3] {
     for (row, (packets, bytes)) in kernel.iter_mut().zip(&books.steered.decided) {
         (row.rx.packets, row.rx.bytes) = (*packets, *bytes);
     }
-    // Given to the workers and not arrived: lost in the rings, or on the way.
-    let lost = books.steered.redirected.saturating_sub(books.from_rings());
-    kernel[zones].rx.packets += lost;
+    // Given to the workers and lost in the rings: no worker has seen them.
+    let lost = books.reports.iter().map(|report| lost_in_the_rings(report));
+    kernel[zones].rx.packets += lost.sum::<u64>();
     // They came, and no worker has seen them; nobody knows their bytes.
     socket[zones].rx.packets += books.lost_in_the_sockets();
     [worker, socket, kernel]
