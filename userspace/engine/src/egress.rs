@@ -108,6 +108,10 @@ impl Sender {
             );
             return;
         }
+        // What is held goes first: a datagram must not overtake an earlier one to the same peer.
+        if !self.held.is_empty() {
+            self.release(now, links, counters);
+        }
         match self.next_hops.lookup(interface, path.remote.ip()) {
             NextHop::Known {
                 source_mac,
@@ -163,6 +167,12 @@ impl Sender {
         let epoch = self.next_hops.epoch();
         let changed = epoch != self.epoch;
         self.epoch = epoch;
+        self.release(now, links, counters);
+        changed
+    }
+
+    /// Sends what is held and can be sent now; drops what has waited too long.
+    fn release<L: Link>(&mut self, now: Timestamp, links: &mut Links<L>, counters: &mut PacketCounters) {
         for _ in 0..self.held.len() {
             let Some(held) = self.held.pop_front() else { break };
             match self.next_hops.lookup(held.interface, held.path.remote.ip()) {
@@ -186,7 +196,6 @@ impl Sender {
                 NextHop::Pending => self.held.push_back(held),
             }
         }
-        changed
     }
 }
 
