@@ -39,8 +39,8 @@ pub const SIP_QUEUE_MAX: usize = 1024;
 /// Parcels of other workers taken in one turn.
 pub const PARCELS_PER_TURN_MAX: usize = 64;
 
-/// Idle turns before a worker sleeps. A turn without work takes about a microsecond, so this bridges the gaps inside a
-/// burst without holding the core between bursts.
+/// Idle turns before a worker sleeps: enough to bridge the gaps inside a burst without holding the core between bursts.
+/// Chosen, not measured.
 pub const IDLE_TURNS_MAX: u32 = 20;
 
 /// Longest sleep: commands and reports are looked at this often at least.
